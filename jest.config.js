@@ -1,0 +1,7 @@
+// The tests run as compiled: dist/ holds just what is shipped, so the runner's child process is the real one.
+export default {
+  testEnvironment: 'node',
+  transform: {},
+  testMatch: ['<rootDir>/dist/test/**/*.test.js'],
+  testTimeout: 60_000,
+};

@@ -1,0 +1,73 @@
+// What oneslot knows of a model: where it lies, what its model.json adds, and what the runner found on loading it.
+
+import type { ElementType, Signature } from '../tensor.js';
+
+export type Provider = 'cpu' | 'cuda' | 'webgpu';
+export type ProviderChoice = Provider | 'auto';
+
+/** How a picture becomes an input tensor. */
+export interface ImageMapping {
+  readonly input: string;
+  /** `HWC`, `CHW`, with a leading `N` of size 1 where the model has a batch axis. */
+  readonly layout: 'HWC' | 'CHW' | 'NHWC' | 'NCHW' | 'HW' | 'NHW';
+  /** Fixed size that the picture is resized to; the picture's own size where left out. */
+  readonly width?: number;
+  readonly height?: number;
+  /** How the resize treats another aspect ratio. */
+  readonly fit: 'fill' | 'contain' | 'cover';
+  readonly channels: 'RGB' | 'BGR' | 'gray';
+  /** value = (pixel * scale - mean[c]) / std[c], pixel 0…255; one entry or one a channel. */
+  readonly scale: number;
+  readonly mean: readonly number[];
+  readonly std: readonly number[];
+  /** Dark strokes on light ground become ink: pixel = 255 - pixel, before the scale. */
+  readonly invert: boolean;
+}
+
+/** Along which axis samples are stacked, for each input and output. */
+export interface BatchSettings {
+  readonly max: number;
+  readonly axis: number;
+  readonly inputs: Readonly<Record<string, number>>;
+  readonly outputs: Readonly<Record<string, number>>;
+}
+
+/** Values of an input in JSON, as a request would give it, or just its shape (then zeros, or empty strings). */
+export type WarmupInput = { readonly shape: readonly number[] } | { readonly value: unknown };
+
+/** model.json, parsed; every field has its default. */
+export interface ModelSettings {
+  readonly description?: string;
+  readonly provider?: ProviderChoice;
+  readonly sessionOptions: Readonly<Record<string, unknown>>;
+  readonly warmup?: Readonly<Record<string, WarmupInput>>;
+  readonly image?: ImageMapping;
+  /** Names for the values of an int64 output: output → names. */
+  readonly labels: Readonly<Record<string, readonly string[]>>;
+  /** Values for inputs that a request leaves out, as JSON. */
+  readonly defaults: Readonly<Record<string, unknown>>;
+  readonly batch?: BatchSettings;
+  /** The input whose value the run time is proportional to. */
+  readonly cost?: string;
+  readonly runTimeoutMs?: number;
+}
+
+/** A model as found on disk. */
+export interface ModelFiles {
+  readonly name: string;
+  readonly version: string;
+  /** Absolute path of model.onnx. */
+  readonly path: string;
+  readonly settings: ModelSettings;
+}
+
+/** A model as the runner has loaded it. */
+export interface Model extends ModelFiles {
+  readonly signature: Signature;
+  readonly provider: Provider;
+  /** Nodes run per execution provider, from a profiled warm-up run; empty where no warm-up could be made. */
+  readonly nodes: Readonly<Record<string, number>>;
+  readonly loadMs: number;
+}
+
+export type { ElementType };
