@@ -18,6 +18,10 @@ export const ELEMENT_BYTES = {
 
 export type NumericType = keyof typeof ELEMENT_BYTES;
 export type ElementType = NumericType | 'string';
+export const ELEMENT_TYPES: readonly ElementType[] = [
+  ...(Object.keys(ELEMENT_BYTES) as NumericType[]),
+  'string',
+];
 
 /** Row-major, little-endian, dense: `bytes.byteLength === product(dims) * ELEMENT_BYTES[type]`. */
 export interface NumericTensor {

@@ -1,6 +1,7 @@
 // What oneslot knows of a model: where it lies, what its model.json adds, and what the runner found on loading it.
 
 import type { ElementType, Signature } from '../tensor.js';
+import type { Workload } from '../workload.js';
 
 export type Provider = 'cpu' | 'cuda' | 'webgpu';
 export type ProviderChoice = Provider | 'auto';
@@ -59,6 +60,20 @@ export interface ModelFiles {
   /** Absolute path of model.onnx. */
   readonly path: string;
   readonly settings: ModelSettings;
+}
+
+/** What the runner found on loading a model. */
+export interface LoadReport {
+  readonly name: string;
+  readonly version: string;
+  readonly signature: Signature;
+  readonly provider: Provider;
+  readonly nodes: Readonly<Record<string, number>>;
+  readonly loadMs: number;
+  /** The estimator's first samples, the very first run left out; missing where no warm-up run was possible. */
+  readonly warmup?: { readonly runMs: readonly number[]; readonly workload: Workload };
+  /** What a reader of the log should know, e.g. that no warm-up run was possible and why. */
+  readonly warnings: readonly string[];
 }
 
 /** A model as the runner has loaded it. */

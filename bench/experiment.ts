@@ -1,0 +1,44 @@
+// What an experiment gets and what it hands back; main.ts runs them, report.ts shows them.
+
+import type { Processes } from './processes.js';
+import type { Progress } from './progress.js';
+
+export interface Bench {
+  /** Shorter and fewer runs: shows that all works, and roughly what comes out. */
+  readonly quick: boolean;
+  readonly processes: Processes;
+  readonly progress: Progress;
+}
+
+/** A figure that the project promises, held against what was measured. */
+export interface Goal {
+  readonly what: string;
+  readonly limit: string;
+  readonly measured: string;
+  readonly met: boolean;
+}
+
+export interface Table {
+  readonly caption: string;
+  readonly head: readonly string[];
+  readonly rows: readonly (readonly string[])[];
+}
+
+export interface Outcome {
+  readonly goals: readonly Goal[];
+  readonly tables: readonly Table[];
+  /** What a reader must know to judge the figures. */
+  readonly notes: readonly string[];
+  /** Command lines of the servers, as started. */
+  readonly commands: readonly string[];
+  /** Everything measured, for those who want to reckon themselves. */
+  readonly raw: unknown;
+}
+
+export interface Experiment {
+  readonly name: string;
+  readonly title: string;
+  /** What is done and how it is measured, in a few sentences. */
+  readonly method: string;
+  run(bench: Bench): Promise<Outcome>;
+}

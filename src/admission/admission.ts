@@ -1,0 +1,264 @@
+// Admit or refuse, now. From the headers alone, in a fixed order, before a byte of the body is read; and once more when
+// the body has told what the run will take.
+
+import type { Clock } from '../clock.js';
+import { type ErrorCode, ServiceError } from '../errors.js';
+import type { Span } from '../estimator/backlog.js';
+import type { Estimator } from '../estimator/estimator.js';
+import type { Ledger } from '../ledger.js';
+import type { Model } from '../model-repository/model.js';
+import type { Models } from '../model-repository/models.js';
+import type { Observer } from '../observer.js';
+import { Prediction, type Work } from '../prediction.js';
+import type { Queue } from '../queue/queue.js';
+import type { Forecast } from './forecast.js';
+
+export interface AdmissionLimits {
+  /** Places: waiting and receiving. */
+  readonly queueLimit: number;
+  readonly queueBytes: number;
+  readonly maxBodyBytes: number;
+  /** Patience of callers who state none; undefined: they wait for ever. */
+  readonly maxWaitMs: number | undefined;
+  /** Predicted times are multiplied with this before they are held against a deadline. */
+  readonly margin: number;
+}
+
+export interface AdmissionOptions {
+  readonly limits: AdmissionLimits;
+  readonly models: Pick<Models, 'areLoaded' | 'whyNotReady' | 'get'>;
+  readonly ledger: Ledger;
+  readonly queue: Queue;
+  readonly forecast: Forecast;
+  readonly estimator: Estimator;
+  readonly observer: Pick<Observer, 'offered'>;
+  readonly clock: Clock;
+}
+
+interface Client {
+  readonly name: string;
+  readonly maxWaiting?: number | undefined;
+}
+
+/** What a prediction's headers say. */
+export interface Arrival {
+  readonly model: Model;
+  readonly urgency: number;
+  readonly patienceMs: number | undefined;
+  /** Undefined where it can't be known beforehand: chunked or compressed. Then a whole `--max-body` is reserved. */
+  readonly bodyBytes: number | undefined;
+  readonly client: Client | undefined;
+}
+
+/** A caller's deadline, and what stands against it. */
+interface Deadline {
+  readonly urgency: number;
+  readonly patienceMs: number;
+  /** Of its patience. */
+  readonly leftMs: number;
+  /** The least that its run takes. */
+  readonly ownMs: number;
+}
+
+interface Refusal {
+  readonly urgency: number;
+  /** Undefined where no time can be predicted at which a retry would make sense. */
+  readonly retryAfterMs: number | undefined;
+  readonly retryable?: boolean;
+}
+
+/** Where no wait can be predicted, refused callers are asked to stay away this long: a courtesy, not a prediction. */
+const UNKNOWN_RETRY_MS = 1000;
+
+/** Of whom nothing is known yet, or whom it does not matter to. */
+const LAST_URGENCY = 7;
+
+export class Admission {
+  readonly #options: AdmissionOptions;
+  #nextId = 1;
+  #isClosing = false;
+  /** From the moment at which nobody is admitted any more: when the last must have ended. */
+  #endsMs: number | undefined;
+
+  constructor(options: AdmissionOptions) {
+    this.#options = options;
+  }
+
+  get isDraining(): boolean {
+    return this.#isClosing;
+  }
+
+  /** Balancers are told to send no more; whoever comes all the same is still admitted. */
+  announceDrain(): void {
+    this.#isClosing = true;
+  }
+
+  /** From now on nobody is admitted, and whose body still arrives must be served by `endsMs`. */
+  drain(endsMs: number): void {
+    this.#isClosing = true;
+    this.#endsMs = endsMs;
+  }
+
+  /**
+   * The model of this name, or the default one.
+   * @throws ServiceError `draining`, `not_ready`, `model_not_found`, or `bad_request` where a name is needed.
+   */
+  open(name: string | undefined): Model {
+    const { models, forecast } = this.#options;
+    if (this.#endsMs !== undefined) throw this.#draining('another one will answer');
+    if (models.areLoaded) return models.get(name);
+    const retryAfterMs = models.whyNotReady === undefined ? known(forecast.rest) : undefined;
+    const message = models.whyNotReady ?? 'the models are being loaded';
+    throw this.#refusal('not_ready', message, { urgency: LAST_URGENCY, retryAfterMs });
+  }
+
+  /**
+   * Reserves a place.
+   * @throws ServiceError `body_too_large`, `quota_exceeded`, `queue_full`, `queue_bytes_full`, `deadline_unattainable`.
+   */
+  admit(arrival: Arrival): Prediction {
+    const { limits, clock, ledger } = this.#options;
+    const { model, urgency, client } = arrival;
+    const patienceMs = arrival.patienceMs ?? limits.maxWaitMs;
+    const bytes = this.#bytesOf(arrival);
+    try {
+      this.#checkQuota(arrival);
+      this.#checkRoom(bytes, urgency);
+      this.#checkPatience(arrival, patienceMs);
+    } catch (refusal) {
+      this.#offer(model.name, undefined);
+      throw refusal;
+    }
+    const id = this.#nextId++;
+    return new Prediction({
+      id,
+      model,
+      urgency,
+      patienceMs,
+      bytes,
+      client: client?.name,
+      clock,
+      watcher: ledger,
+    });
+  }
+
+  /**
+   * The body is decoded: holds its real size and run time against the limits, and puts it in line.
+   * @throws ServiceError `queue_bytes_full`, `deadline_unattainable`, `draining`; the prediction is then still receiving.
+   */
+  enter(prediction: Prediction, work: Work, bytes: number): void {
+    const { limits, ledger, estimator, queue } = this.#options;
+    const { model, urgency } = prediction;
+    prediction.estimate = estimator.estimate(model.name, work.workload);
+    this.#offer(model.name, prediction.estimate?.meanMs);
+    if (bytes > prediction.bytes && ledger.bytes - prediction.bytes + bytes > limits.queueBytes) {
+      throw this.#bytesRefusal(bytes, urgency);
+    }
+    prediction.resize(bytes);
+    this.#checkTimeLeft(prediction);
+    this.#checkEnd(prediction);
+    prediction.queued(work);
+    queue.enter(prediction);
+  }
+
+  /** Demand that came, whatever becomes of it; where its input is unknown, as much as is usual. */
+  #offer(model: string, ms: number | undefined): void {
+    const { estimator, observer } = this.#options;
+    observer.offered(model, (ms ?? estimator.typical(model)?.meanMs ?? 0) / 1000);
+  }
+
+  #bytesOf({ bodyBytes }: Arrival): number {
+    const { maxBodyBytes } = this.#options.limits;
+    const bytes = bodyBytes ?? maxBodyBytes;
+    if (bytes <= maxBodyBytes) return bytes;
+    throw new ServiceError(
+      'body_too_large',
+      `the body has ${bytes} bytes; at most ${maxBodyBytes} are taken`,
+    );
+  }
+
+  #checkQuota({ client, urgency }: Arrival): void {
+    if (client?.maxWaiting === undefined) return;
+    const waiting = this.#options.ledger.waitingOf(client.name);
+    if (waiting < client.maxWaiting) return;
+    const message = `the key ${client.name} has ${waiting} requests waiting; its quota is ${client.maxWaiting}`;
+    throw this.#refusal('quota_exceeded', message, { urgency, retryAfterMs: this.#firstTurnOf(client) });
+  }
+
+  /** A place frees when the next run begins, and that is when the present one ends. */
+  #checkRoom(bytes: number, urgency: number): void {
+    const { limits, ledger, forecast } = this.#options;
+    const places = ledger.receiving + ledger.queued;
+    if (places >= limits.queueLimit) {
+      const message = `${places} of ${limits.queueLimit} places are taken`;
+      throw this.#refusal('queue_full', message, { urgency, retryAfterMs: known(forecast.rest) });
+    }
+    if (ledger.bytes + bytes > limits.queueBytes) throw this.#bytesRefusal(bytes, urgency);
+  }
+
+  #checkPatience({ model, urgency }: Arrival, patienceMs: number | undefined): void {
+    if (patienceMs === undefined) return;
+    const ownMs = this.#options.estimator.lowerBoundMs(model.name) ?? 0;
+    this.#checkDeadline({ urgency, patienceMs, leftMs: patienceMs, ownMs });
+  }
+
+  #checkTimeLeft({ urgency, receivedMs, deadlineMs, estimate }: Prediction): void {
+    if (deadlineMs === undefined) return;
+    const leftMs = deadlineMs - this.#options.clock.nowMs();
+    const ownMs = estimate?.leastMs ?? 0;
+    this.#checkDeadline({ urgency, patienceMs: deadlineMs - receivedMs, leftMs, ownMs });
+  }
+
+  /** What is unknown ahead may take no time at all: refused is only who is late even then. */
+  #checkDeadline({ urgency, patienceMs, leftMs, ownMs }: Deadline): void {
+    const { limits, forecast } = this.#options;
+    const waitMs = forecast.waitOf(urgency).knownMs;
+    const excessMs = (waitMs + ownMs) * limits.margin - leftMs;
+    if (excessMs <= 0) return;
+    const message = `the wait is ${seconds(waitMs)} and the run ${seconds(ownMs)}, with ${seconds(leftMs)} left`;
+    const retryable = ownMs * limits.margin <= patienceMs;
+    throw this.#refusal('deadline_unattainable', message, { urgency, retryAfterMs: excessMs, retryable });
+  }
+
+  /** While it drains: whose turn would come too late is better served elsewhere. */
+  #checkEnd({ urgency, estimate }: Prediction): void {
+    if (this.#endsMs === undefined) return;
+    const { forecast, clock } = this.#options;
+    const endMs = clock.nowMs() + forecast.waitOf(urgency).knownMs + (estimate?.meanMs ?? 0);
+    if (endMs > this.#endsMs) throw this.#draining('its turn would come too late');
+  }
+
+  #draining(message: string): ServiceError {
+    const refusal = { urgency: LAST_URGENCY, retryAfterMs: undefined };
+    return this.#refusal('draining', `this replica is shutting down; ${message}`, refusal);
+  }
+
+  #bytesRefusal(bytes: number, urgency: number): ServiceError {
+    const { limits, ledger, forecast } = this.#options;
+    const message = `${bytes} bytes do not fit beside ${ledger.bytes} of ${limits.queueBytes} held`;
+    return this.#refusal('queue_bytes_full', message, { urgency, retryAfterMs: known(forecast.rest) });
+  }
+
+  #firstTurnOf({ name }: Client): number | undefined {
+    for (const { prediction, start } of this.#options.forecast.turns()) {
+      if (prediction.client === name) return known(start);
+    }
+    return undefined;
+  }
+
+  #refusal(code: ErrorCode, message: string, { urgency, retryAfterMs, retryable }: Refusal): ServiceError {
+    const { queue, forecast } = this.#options;
+    const waitMs = known(forecast.waitOf(urgency));
+    return new ServiceError(code, message, {
+      retryAfterMs: Math.ceil(retryAfterMs || UNKNOWN_RETRY_MS),
+      queueDepth: queue.queued,
+      ...(waitMs !== undefined && { estimatedWaitMs: Math.round(waitMs) }),
+      ...(retryable !== undefined && { retryable }),
+    });
+  }
+}
+
+/** The span where it is a prediction. */
+const known = ({ knownMs, isComplete }: Span): number | undefined => (isComplete ? knownMs : undefined);
+
+const seconds = (ms: number): string => `${(ms / 1000).toFixed(3)} s`;

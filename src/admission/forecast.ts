@@ -1,0 +1,85 @@
+// How long the wait is: the rest of the present run, and the run times of all who are ahead in line.
+
+import type { Clock } from '../clock.js';
+import { Backlog, type Span, type Turn } from '../estimator/backlog.js';
+import type { Times } from '../estimator/joint.js';
+import type { Queue } from '../queue/queue.js';
+import type { Slot } from '../slot/slot.js';
+
+export interface ForecastOptions {
+  readonly queue: Pick<Queue, 'inOrder' | 'ahead' | 'version'>;
+  readonly slot: Pick<Slot, 'rest'>;
+  readonly times: Times;
+  readonly clock: Clock;
+}
+
+/** A sum over the line is kept so long while nobody comes or goes: refusals come faster than that. */
+const KEPT_MS = 20;
+
+const NOTHING: Span = { knownMs: 0, isComplete: true };
+
+interface Kept {
+  readonly version: number;
+  readonly atMs: number;
+  readonly span: Span;
+}
+
+export class Forecast {
+  readonly #options: ForecastOptions;
+  readonly #ahead = new Map<number, Kept>();
+
+  constructor(options: ForecastOptions) {
+    this.#options = options;
+  }
+
+  /** Until those in line have the slot. */
+  get rest(): Span {
+    return this.#options.slot.rest;
+  }
+
+  /** Until all in line have run. */
+  get total(): Span {
+    const backlog = this.backlog();
+    for (const prediction of this.#options.queue.inOrder()) backlog.add(prediction);
+    return backlog.span;
+  }
+
+  /** Until the run of a newcomer of this urgency. */
+  waitOf(urgency: number): Span {
+    const rest = this.rest;
+    const ahead = this.#aheadOf(urgency);
+    return { knownMs: rest.knownMs + ahead.knownMs, isComplete: rest.isComplete && ahead.isComplete };
+  }
+
+  /** The turns of all in line, from its head. */
+  *turns(): Generator<Turn> {
+    const backlog = this.backlog();
+    for (const prediction of this.#options.queue.inOrder()) {
+      yield backlog.turnOf(prediction);
+      backlog.add(prediction);
+    }
+  }
+
+  /** The present run, and nobody behind it yet. */
+  backlog(): Backlog {
+    return new Backlog(this.#options.times, this.rest);
+  }
+
+  #aheadOf(urgency: number): Span {
+    const { queue, clock } = this.#options;
+    const { version } = queue;
+    const nowMs = clock.nowMs();
+    const kept = this.#ahead.get(urgency);
+    if (kept !== undefined && kept.version === version && nowMs - kept.atMs < KEPT_MS) return kept.span;
+    const span = this.#sumAhead(urgency);
+    this.#ahead.set(urgency, { version, atMs: nowMs, span });
+    return span;
+  }
+
+  #sumAhead(urgency: number): Span {
+    const { queue, times } = this.#options;
+    const backlog = new Backlog(times, NOTHING);
+    for (const prediction of queue.ahead(urgency)) backlog.add(prediction);
+    return backlog.span;
+  }
+}

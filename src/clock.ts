@@ -1,0 +1,26 @@
+// Time as the rooms see it: monotonic, injected, so that tests need not sleep and a jump of the wall clock changes nothing.
+
+/** Cancels a timer; harmless once it has fired. */
+export type Cancel = () => void;
+
+export interface Clock {
+  /** Milliseconds since boot; the same in every process of the machine, never jumps. */
+  nowMs(): number;
+  /** Calls back once, `delayMs` from now or as soon after as may be. */
+  after(delayMs: number, callback: () => void): Cancel;
+}
+
+/** setTimeout fires at once beyond this. */
+const MAX_DELAY_MS = 2 ** 31 - 1;
+
+export function monotonicMs(): number {
+  return Number(process.hrtime.bigint()) / 1e6;
+}
+
+export const systemClock: Clock = {
+  nowMs: monotonicMs,
+  after(delayMs, callback) {
+    const timer = setTimeout(callback, Math.min(delayMs, MAX_DELAY_MS));
+    return () => clearTimeout(timer);
+  },
+};

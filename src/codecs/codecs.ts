@@ -1,0 +1,114 @@
+// The codecs room: request bytes become checked tensors, output tensors become answer bytes. Start reading here.
+//
+// Small JSON is read and written on the event loop; more of it by worker threads, so that nothing else waits for it.
+// Pictures are decoded by sharp, on threads of its own.
+
+import type { Model } from '../model-repository/model.js';
+import type { Tensor, Tensors } from '../tensor.js';
+import { type Answer, answerTextBytes, writeAnswer } from './answer.js';
+import { decodeBinary, encodeBinary, type RawAnswer } from './binary.js';
+import { decodePicture } from './image.js';
+import { type Coding, inflate } from './inflate.js';
+import { checkedInputs, type GivenInputs } from './inputs.js';
+import { readRequest } from './json-request.js';
+import { isPictureType } from './media-types.js';
+import { Pool } from './pool.js';
+import { decodeText } from './text.js';
+
+export { acceptsMediaType } from './media-types.js';
+
+/** A request, as far as its body tells. */
+export interface Decoded {
+  /** One tensor for each input of the model, given or by default. */
+  readonly inputs: Tensors;
+  /** The outputs that are asked for, all of the model's where the body names none. */
+  readonly outputs: readonly string[];
+  /** The caller's patience. */
+  readonly timeoutMs?: number;
+  /** Urgency, 0…7. */
+  readonly priority?: unknown;
+}
+
+/** A request's body as it came, its content coding undone. */
+export interface Encoded {
+  readonly mediaType: string;
+  /** Not to be used any more afterwards: its memory may have gone to a worker thread. */
+  readonly body: Uint8Array;
+  readonly headers: { readonly tensorShape?: string };
+  readonly model: Model;
+}
+
+export interface Codecs {
+  /** Rejects with a ServiceError that names what was expected and what came. */
+  decode(request: Encoded): Promise<Decoded>;
+  /** Undoes a content coding. Rejects with `body_too_large` or `bad_request`. */
+  inflate(raw: Uint8Array, coding: string, maxBytes: number): Promise<Uint8Array>;
+  encodeJson(answer: { readonly model: Model; readonly outputs: Tensors }): Promise<Uint8Array>;
+  /** @throws ServiceError `not_acceptable` for strings. */
+  encodeBinary(tensor: Tensor): RawAnswer;
+  /** Ends the worker threads. What they were doing rejects. */
+  close(): Promise<void>;
+}
+
+export interface CodecsOptions {
+  readonly maxBodyBytes: number;
+  /** How much of JavaScript's heap a worker thread may use. @default room for the largest body of strings */
+  readonly workerHeapMiB?: number;
+}
+
+/** Text from this size on goes to a worker thread: to read so much takes about 0.2 ms, to write so much 0.5 ms. */
+export const OFFLOAD_BYTES = 64 * 1024;
+
+/**
+ * Numbers take at most four times as much memory as JSON ("0," and a float64), and short strings are held to the same.
+ * A thread's heap then has room for the strings and the list that they are gathered in: a heap that is really full
+ * can end the process, not only the thread.
+ */
+const MEMORY_PER_BODY = 4;
+const MIN_HEAP_MIB = 256;
+
+export function createCodecs({ maxBodyBytes, workerHeapMiB }: CodecsOptions): Codecs {
+  const maxStringBytes = MEMORY_PER_BODY * maxBodyBytes;
+  const heapMiB = Math.max(MIN_HEAP_MIB, Math.ceil((2 * maxStringBytes) / 2 ** 20));
+  const pool = new Pool({ heapMiB: workerHeapMiB ?? heapMiB });
+  return {
+    decode: async (request) =>
+      request.mediaType === 'application/json'
+        ? await decodeJson(request, pool, maxStringBytes)
+        : decodedAlone(request.model, await decodeOther(request, maxBodyBytes)),
+    inflate: (raw, coding, maxBytes) => inflate(raw, coding as Coding, maxBytes),
+    encodeJson: ({ model, outputs }) => encodeJson(model, outputs, pool),
+    encodeBinary,
+    close: () => pool.close(),
+  };
+}
+
+async function decodeJson({ body, model }: Encoded, pool: Pool, maxStringBytes: number): Promise<Decoded> {
+  const { inputs: specs, outputs } = model.signature;
+  const plan = { inputs: specs, outputs: outputs.map(({ name }) => name), maxStringBytes };
+  const read = body.byteLength < OFFLOAD_BYTES ? readRequest(body, plan) : await pool.readRequest(body, plan);
+  const { inputs, ...rest } = read;
+  return { ...rest, inputs: checkedInputs(model, inputs) };
+}
+
+/** The body is one input; there is nothing in it to say more. */
+function decodedAlone(model: Model, inputs: GivenInputs): Decoded {
+  return {
+    inputs: checkedInputs(model, inputs),
+    outputs: model.signature.outputs.map(({ name }) => name),
+  };
+}
+
+async function decodeOther(request: Encoded, maxBodyBytes: number): Promise<GivenInputs> {
+  const { mediaType, body, headers, model } = request;
+  if (isPictureType(mediaType))
+    return [await decodePicture({ mediaType, body, model, maxBytes: maxBodyBytes })];
+  if (mediaType === 'text/plain') return [decodeText(body, model)];
+  return [decodeBinary({ body, tensorShape: headers.tensorShape, model, maxBytes: maxBodyBytes })];
+}
+
+async function encodeJson(model: Model, outputs: Tensors, pool: Pool): Promise<Uint8Array> {
+  const { name, version, settings } = model;
+  const answer: Answer = { model: name, version, outputs: Object.entries(outputs), labels: settings.labels };
+  return answerTextBytes(answer) < OFFLOAD_BYTES ? writeAnswer(answer) : await pool.writeAnswer(answer);
+}

@@ -1,0 +1,106 @@
+// Worker threads for JSON that would keep the event loop too long. They start with the first such body or answer.
+
+import { availableParallelism } from 'node:os';
+import { Piscina } from 'piscina';
+import { ServiceError } from '../errors.js';
+import type { NumericTensor, Tensor } from '../tensor.js';
+import type { Answer } from './answer.js';
+import type { JsonRequest, RequestPlan } from './json-request.js';
+import type { Job, Outcome } from './worker.js';
+
+/** The event loop and the runner want cores too. */
+const THREADS = availableParallelism() > 2 ? 2 : 1;
+
+type TransferList = ArrayBuffer[];
+
+export interface PoolOptions {
+  /** How much of JavaScript's heap each thread may use; tensors lie outside of it. */
+  readonly heapMiB: number;
+}
+
+export class Pool {
+  readonly #heapMiB: number;
+  #piscina: Piscina<Job, Outcome<unknown>> | undefined;
+  #isClosed = false;
+
+  constructor({ heapMiB }: PoolOptions) {
+    this.#heapMiB = heapMiB;
+  }
+
+  /** Takes the body's memory. Rejects as readRequest() throws, and with `body_too_large` when memory runs out. */
+  async readRequest(body: Uint8Array, plan: RequestPlan): Promise<JsonRequest> {
+    const { buffer } = body;
+    const own = buffer.byteLength === body.byteLength ? body : new Uint8Array(body);
+    try {
+      return (await this.#run({ kind: 'read', body: own, plan }, [own.buffer as ArrayBuffer])) as JsonRequest;
+    } catch (error) {
+      throw isOutOfMemory(error) ? this.#bodyTooLarge(error) : error;
+    }
+  }
+
+  async writeAnswer(answer: Answer): Promise<Uint8Array> {
+    const outputs = answer.outputs.map(([name, tensor]) => [name, copied(tensor)] as const);
+    const buffers = outputs.flatMap(([, tensor]) =>
+      tensor.type === 'string' ? [] : [tensor.bytes.buffer as ArrayBuffer],
+    );
+    return (await this.#run({ kind: 'write', answer: { ...answer, outputs } }, buffers)) as Uint8Array;
+  }
+
+  /** Ends the threads at once. Whoever still waits for one is told that the server shuts down. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.#piscina?.destroy();
+  }
+
+  async #run(job: Job, transferList: TransferList): Promise<unknown> {
+    if (this.#isClosed) throw shutDown();
+    try {
+      const outcome = await this.#started().run(job, { transferList });
+      if (outcome.ok) return outcome.value;
+      throw new ServiceError(outcome.code, outcome.message);
+    } catch (error) {
+      throw this.#isClosed ? shutDown() : error;
+    }
+  }
+
+  #started(): Piscina<Job, Outcome<unknown>> {
+    this.#piscina ??= this.#start();
+    return this.#piscina;
+  }
+
+  /**
+   * The minimum of threads is the maximum: when one dies, piscina starts another for the jobs that wait only where it
+   * then has fewer than the minimum.
+   */
+  #start(): Piscina<Job, Outcome<unknown>> {
+    const piscina = new Piscina<Job, Outcome<unknown>>({
+      filename: new URL('./worker.js', import.meta.url).href,
+      minThreads: THREADS,
+      maxThreads: THREADS,
+      resourceLimits: { maxOldGenerationSizeMb: this.#heapMiB },
+    });
+    // A thread that dies while idle; the next job gets another. Without a listener it would end the process.
+    piscina.on('error', () => {});
+    return piscina;
+  }
+
+  #bodyTooLarge(cause: unknown): ServiceError {
+    const message = `the body holds more than fits into the ${this.#heapMiB} MiB that there are to read it`;
+    return new ServiceError('body_too_large', message, { cause });
+  }
+}
+
+/** An output may be a view of memory that it shares with others, which a transfer would take from them. */
+function copied(tensor: Tensor): Tensor {
+  return tensor.type === 'string'
+    ? tensor
+    : ({ ...tensor, bytes: new Uint8Array(tensor.bytes) } satisfies NumericTensor);
+}
+
+function isOutOfMemory(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException).code === 'ERR_WORKER_OUT_OF_MEMORY';
+}
+
+function shutDown(): ServiceError {
+  return new ServiceError('draining', 'this replica is shutting down');
+}

@@ -1,0 +1,294 @@
+// Every option, once: flag, variable, unit, default, bounds and reason. `oneslot serve --help` prints this table, and
+// docs/options.md is held against it.
+
+import { InvalidArgumentError, Option } from 'commander';
+import type { ProviderChoice } from './model-repository/model.js';
+
+const PROVIDERS = ['cpu', 'cuda', 'webgpu', 'auto'] as const satisfies readonly ProviderChoice[];
+const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+
+/** What values an option takes, in words and as a parser that throws InvalidArgumentError. */
+interface Kind<Value> {
+  readonly takes: string;
+  readonly parse: (text: string) => Value;
+}
+
+interface OptionSpec<Value> {
+  /** `--name <argument>`, or `--name [boolean]`, which alone means true. */
+  readonly flag: string;
+  /** As a user would write it; left out where the option has none. */
+  readonly fallback?: string;
+  readonly kind: Kind<Value>;
+  readonly help: string;
+}
+
+const KIB = 1024;
+const SIZE_UNITS = [
+  ['', 1],
+  ['KiB', KIB],
+  ['MiB', KIB ** 2],
+  ['GiB', KIB ** 3],
+] as const;
+const BYTE_UNITS: Readonly<Record<string, number>> = Object.fromEntries(
+  SIZE_UNITS.map(([unit, factor]) => [unit.toLowerCase(), factor]),
+);
+const DAY_S = 24 * 3600;
+
+const text = kind('a text', (value) => (value === '' ? undefined : value));
+
+const boolean = kind('true or false', (value) => {
+  if (['true', '1', 'yes', 'on'].includes(value.toLowerCase())) return true;
+  return ['false', '0', 'no', 'off'].includes(value.toLowerCase()) ? false : undefined;
+});
+
+/** @param read gives undefined for what is none of these */
+function kind<Value>(takes: string, read: (text: string) => Value | undefined): Kind<Value> {
+  const parse = (value: string): Value => {
+    const parsed = read(value.trim());
+    if (parsed === undefined) throw new InvalidArgumentError(`It takes ${takes}.`);
+    return parsed;
+  };
+  return { takes, parse };
+}
+
+function oneOf<const Choice extends string>(choices: readonly Choice[]): Kind<Choice> {
+  return kind(choices.join(', '), (value) => choices.find((choice) => choice === value));
+}
+
+const within = (value: number, min: number, max: number): number | undefined =>
+  value >= min && value <= max ? value : undefined;
+
+const numberIn = (value: string): number => (value === '' ? Number.NaN : Number(value));
+
+function number(min: number, max: number): Kind<number> {
+  return kind(`a number from ${min} to ${max}`, (value) => within(numberIn(value), min, max));
+}
+
+function integer(min: number, max: number): Kind<number> {
+  const read = (value: string) => (/^\d+$/.test(value) ? within(Number(value), min, max) : undefined);
+  return kind(`a whole number from ${min} to ${max}`, read);
+}
+
+/** Seconds in writing, milliseconds in the program. */
+function seconds(min: number, max: number): Kind<number> {
+  return kind(`seconds from ${min} to ${max}`, (value) => {
+    const parsed = within(numberIn(value), min, max);
+    return parsed === undefined ? undefined : parsed * 1000;
+  });
+}
+
+function bytes(min: number, max: number): Kind<number> {
+  return kind(`a size from ${sizeText(min)} to ${sizeText(max)}`, (value) => {
+    const [, amount, unit = ''] = /^(\d+(?:\.\d+)?)\s*([a-z]*)$/i.exec(value) ?? [];
+    const parsed = Number(amount) * (BYTE_UNITS[unit.toLowerCase()] ?? Number.NaN);
+    return Number.isSafeInteger(parsed) ? within(parsed, min, max) : undefined;
+  });
+}
+
+function sizeText(size: number): string {
+  const [unit, factor] = SIZE_UNITS.findLast(([, each]) => size >= each) ?? ['', 1];
+  return `${size / factor}${unit}`;
+}
+
+/** Options by the name of what they set. Times are seconds on the command line and milliseconds within. */
+const OPTIONS = {
+  modelsDir: {
+    flag: '--models <folder>',
+    fallback: './models',
+    kind: text,
+    help: 'Model repository: <folder>/<name>/<version>/model.onnx',
+  },
+  defaultModel: {
+    flag: '--default-model <name>',
+    kind: text,
+    help: 'The model that POST /predict means where there are several',
+  },
+  host: { flag: '--host <address>', fallback: '0.0.0.0', kind: text, help: 'Address to listen on' },
+  port: {
+    flag: '--port <port>',
+    fallback: '8080',
+    kind: integer(0, 65535),
+    help: 'Port for predictions; 0 takes a free one',
+  },
+  adminPort: {
+    flag: '--admin-port <port>',
+    kind: integer(0, 65535),
+    help: 'Moves everything but predictions (health, metrics, scaling, models) to this port',
+  },
+  provider: {
+    flag: '--provider <name>',
+    fallback: 'cpu',
+    kind: oneOf(PROVIDERS),
+    help: 'Execution provider; auto is the first of cuda, webgpu and cpu that works',
+  },
+  deviceId: {
+    flag: '--device-id <n>',
+    fallback: '0',
+    kind: integer(0, 255),
+    help: 'Which GPU, for the provider cuda',
+  },
+  requireGpu: {
+    flag: '--require-gpu [boolean]',
+    fallback: 'false',
+    kind: boolean,
+    help: 'Not ready unless a GPU does the main work of every model',
+  },
+  intraOpThreads: {
+    flag: '--intra-op-threads <n>',
+    fallback: '0',
+    kind: integer(0, 1024),
+    help: "ONNX Runtime's threads for one run on the CPU; 0 leaves the choice to it",
+  },
+  queueLimit: {
+    flag: '--queue-limit <n>',
+    fallback: '64',
+    kind: integer(1, 1_000_000),
+    help: 'Predictions that may wait or arrive at once; one more is refused',
+  },
+  queueBytes: {
+    flag: '--queue-bytes <size>',
+    fallback: '1GiB',
+    kind: bytes(KIB, 1024 * KIB ** 3),
+    help: 'Bytes that predictions may hold together; more is refused',
+  },
+  maxBodyBytes: {
+    flag: '--max-body <size>',
+    fallback: '64MiB',
+    kind: bytes(1, 2 * KIB ** 3),
+    help: 'Largest body, as sent and once decompressed',
+  },
+  uploadTimeoutMs: {
+    flag: '--upload-timeout <seconds>',
+    fallback: '60',
+    kind: seconds(0.001, DAY_S),
+    help: 'Time that a body has to arrive',
+  },
+  maxWaitMs: {
+    flag: '--max-wait <seconds>',
+    kind: seconds(0.001, 7 * DAY_S),
+    help: 'Patience of callers who state none with Prefer: wait; none by default: they wait for ever',
+  },
+  margin: {
+    flag: '--margin <factor>',
+    fallback: '1.2',
+    kind: number(1, 10),
+    help: 'Admit when (predicted wait + run) × margin fits the patience; more refuses more, and breaks fewer promises',
+  },
+  runTimeoutMs: {
+    flag: '--run-timeout <seconds>',
+    fallback: '900',
+    kind: seconds(0.001, 7 * DAY_S),
+    help: 'Hard limit of a run, and of loading the models; the runner is then replaced',
+  },
+  ageMs: {
+    flag: '--age-seconds <seconds>',
+    fallback: '30',
+    kind: seconds(0.001, 7 * DAY_S),
+    help: 'A waiting prediction gains one level of urgency each such span, so that none starves',
+  },
+  drainDelayMs: {
+    flag: '--drain-delay <seconds>',
+    fallback: '5',
+    kind: seconds(0, 3600),
+    help: 'After SIGTERM, time in which all goes on but readiness, so that balancers catch up',
+  },
+  drainTimeoutMs: {
+    flag: '--drain-timeout <seconds>',
+    fallback: '900',
+    kind: seconds(0, 7 * DAY_S),
+    help: 'Then, time to serve what was admitted; what can not be served in it is refused at once',
+  },
+  keepAliveTimeoutMs: {
+    flag: '--keep-alive-timeout <seconds>',
+    fallback: '905',
+    kind: seconds(1, DAY_S),
+    help: 'How long an idle connection is kept; must outlast the idle time of the balancer in front',
+  },
+  apiKeysFile: {
+    flag: '--api-keys <file>',
+    kind: text,
+    help: 'Keys file: predictions then need a key (see: oneslot key --help)',
+  },
+  logLevel: {
+    flag: '--log-level <level>',
+    fallback: 'info',
+    kind: oneOf(LOG_LEVELS),
+    help: 'How much to log; info logs a line for each prediction',
+  },
+} as const satisfies Record<string, OptionSpec<unknown>>;
+
+type Specs = typeof OPTIONS;
+type Name = keyof Specs;
+type Value<N extends Name> = ReturnType<Specs[N]['kind']['parse']>;
+type HasValue<N extends Name> = Specs[N] extends { readonly fallback: string } ? N : never;
+
+/** What the options say; frozen. Those without a default may be missing. */
+export type Config = Readonly<
+  { [N in Name as HasValue<N>]: Value<N> } & { [N in Name as Exclude<N, HasValue<N>>]?: Value<N> }
+>;
+
+/** One option as documents show it. */
+export interface OptionRow {
+  readonly flag: string;
+  readonly variable: string;
+  readonly fallback: string | undefined;
+  readonly takes: string;
+  readonly help: string;
+}
+
+const names = Object.keys(OPTIONS) as Name[];
+const specs: Readonly<Record<Name, OptionSpec<unknown>>> = OPTIONS;
+
+export function optionRows(): readonly OptionRow[] {
+  return names.map((name) => {
+    const { flag, fallback, kind, help } = specs[name];
+    return { flag, variable: variableOf(flag), fallback, takes: kind.takes, help };
+  });
+}
+
+/** The options for commander, which reads flags before variables and prints the help. */
+export function commandOptions(): readonly Option[] {
+  return names.map((name) => {
+    const { flag, fallback, kind, help } = specs[name];
+    const text = kind === OPTIONS.modelsDir.kind ? help : `${help}; takes ${kind.takes}`;
+    const option = new Option(flag, text).env(variableOf(flag)).argParser(kind.parse).preset('true');
+    return fallback === undefined ? option : option.default(kind.parse(fallback), fallback);
+  });
+}
+
+/** @param parsed commander's values, keyed by its own camel-cased flag names */
+export function configOf(parsed: Readonly<Record<string, unknown>>): Config {
+  const values = names.map((name) => [name, parsed[new Option(specs[name].flag).attributeName()]] as const);
+  const given = values.filter(([, value]) => value !== undefined);
+  return Object.freeze(Object.fromEntries(given)) as Config;
+}
+
+/** A configuration of defaults, but for what is given: for tests and programs that embed oneslot. */
+export function defaultConfig(changes: Partial<Config> = {}): Config {
+  const defaults = names.filter((name) => specs[name].fallback !== undefined);
+  const values = defaults.map((name) => [name, specs[name].kind.parse(specs[name].fallback!)]);
+  return Object.freeze({ ...Object.fromEntries(values), ...changes }) as Config;
+}
+
+/** Kubernetes gives every pod `<SERVICE>_PORT=tcp://…` and more for each Service, and one may be called oneslot. */
+const SERVICE_LINK = /^ONESLOT_(SERVICE_|PORT_\d)|^tcp:\/\//;
+
+/**
+ * Takes out what would be read by mistake: variables set to nothing, as compose files do, and Kubernetes' own.
+ *
+ * @returns variables that begin like ours and are none of them
+ */
+export function cleanVariables(env: NodeJS.ProcessEnv): readonly string[] {
+  const ours = new Set(optionRows().map(({ variable }) => variable));
+  const unknown: string[] = [];
+  for (const [name, value = ''] of Object.entries(env)) {
+    if (!name.startsWith('ONESLOT_')) continue;
+    if (value === '' || SERVICE_LINK.test(name) || SERVICE_LINK.test(value)) delete env[name];
+    else if (!ours.has(name)) unknown.push(name);
+  }
+  return unknown;
+}
+
+function variableOf(flag: string): string {
+  return `ONESLOT_${flag.slice(2).split(' ', 1)[0]!.toUpperCase().replaceAll('-', '_')}`;
+}

@@ -1,0 +1,93 @@
+// The answer of a prediction that has completed: JSON, one raw tensor, or the last event of a stream.
+
+import type { Clock } from '../clock.js';
+import type { Codecs } from '../codecs/codecs.js';
+import { ServiceError } from '../errors.js';
+import type { Ledger } from '../ledger.js';
+import type { Logger } from '../log.js';
+import type { Tensors } from '../tensor.js';
+import { type Exchange, logEnd, type PredictHeaders, serverTiming } from './exchange.js';
+
+export interface AnswerOptions {
+  readonly clock: Clock;
+  readonly codecs: Codecs;
+  readonly headers: PredictHeaders;
+  readonly ledger: Ledger;
+  readonly log: Logger;
+}
+
+/** An answer of which its caller takes nothing for so long is given up: it would be held for ever. */
+const STALLED_MS = 60_000;
+
+/**
+ * Whether the answer can have the form that was asked for, known before any run.
+ * @throws ServiceError `not_acceptable`
+ */
+export function checkRawAnswer({ answerType, model }: PredictHeaders, outputs: readonly string[]): void {
+  if (answerType !== 'application/octet-stream') return;
+  if (outputs.length !== 1) {
+    const message = `a raw answer holds one output; ${model.name} would give ${outputs.join(', ')}: ask for one of them`;
+    throw new ServiceError('not_acceptable', message);
+  }
+  const spec = model.signature.outputs.find(({ name }) => name === outputs[0]);
+  if (spec?.type === 'string') {
+    throw new ServiceError(
+      'not_acceptable',
+      `output ${spec.name} holds strings, which have no raw form: accept JSON`,
+    );
+  }
+}
+
+export async function sendAnswer(
+  exchange: Exchange,
+  outputs: Tensors,
+  options: AnswerOptions,
+): Promise<void> {
+  const { codecs, clock, headers, ledger } = options;
+  const startedMs = clock.nowMs();
+  const { headers: own, body } = await encode(outputs, { codecs, headers });
+  exchange.encodeMs = clock.nowMs() - startedMs;
+  holdUntilTaken(exchange, body.byteLength, ledger);
+  if (exchange.events === undefined) sendBody(exchange, own, body);
+  else
+    exchange.events.end(
+      'result',
+      Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8'),
+    );
+  logEnd(exchange, options);
+}
+
+interface Encoded {
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Uint8Array;
+}
+
+async function encode(
+  outputs: Tensors,
+  { codecs, headers }: Pick<AnswerOptions, 'codecs' | 'headers'>,
+): Promise<Encoded> {
+  const { model, answerType } = headers;
+  if (answerType !== 'application/octet-stream') {
+    return {
+      headers: { 'Content-Type': 'application/json' },
+      body: await codecs.encodeJson({ model, outputs }),
+    };
+  }
+  const raw = codecs.encodeBinary(Object.values(outputs)[0]!);
+  return { headers: { 'Content-Type': answerType, ...raw.headers }, body: raw.bytes };
+}
+
+function sendBody(exchange: Exchange, headers: Encoded['headers'], body: Uint8Array): void {
+  const { response } = exchange;
+  for (const name in headers) response.setHeader(name, headers[name]!);
+  response.setHeader('Content-Length', body.byteLength);
+  response.setHeader('Server-Timing', serverTiming(exchange));
+  response.end(body);
+}
+
+/** What callers do not take counts as held, so that slow readers are refused and not gathered in memory. */
+function holdUntilTaken({ response }: Exchange, bytes: number, ledger: Ledger): void {
+  const release = ledger.holdAnswer(bytes);
+  response.once('close', release);
+  response.setTimeout(STALLED_MS, () => response.destroy());
+}

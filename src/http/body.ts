@@ -1,0 +1,136 @@
+// A request's body: into one buffer of a size that admission has reserved, or a refusal that leaves it unread.
+
+import type { Request, Response } from 'express';
+import { ServiceError } from '../errors.js';
+
+/** Marks requests that came with `Expect: 100-continue` and still wait for our word. */
+const awaitingContinue = new WeakSet<Request>();
+
+export function expectsContinue(request: Request): void {
+  awaitingContinue.add(request);
+}
+
+/** The client closed the connection before the end of its body; there is nobody to answer. */
+export class ClientLeft extends Error {
+  override readonly name = 'ClientLeft';
+}
+
+export interface BodyLimits {
+  readonly maxBytes: number;
+  readonly timeoutMs: number;
+  /** Aborted when nobody wants the body any more; what has come of it is then let go at once. */
+  readonly signal: AbortSignal;
+}
+
+/** Size that the headers promise; undefined for a chunked body. No body has size 0. */
+export function promisedBytes(request: Request): number | undefined {
+  if (request.headers['transfer-encoding'] !== undefined) return undefined;
+  return Number(request.headers['content-length'] ?? 0);
+}
+
+/**
+ * The whole body. Rejects with ServiceError `upload_timeout` or `body_too_large`, with ClientLeft when there is nobody
+ * any more to answer, and with the signal's reason.
+ */
+export async function readBody(
+  request: Request,
+  response: Response,
+  limits: BodyLimits,
+): Promise<Uint8Array> {
+  if (awaitingContinue.delete(request)) response.writeContinue();
+  const collector = new Collector(promisedBytes(request), limits.maxBytes);
+  return await new Promise((resolve, reject) => {
+    const timer = setTimeout(
+      () => finish(timeoutError(limits.timeoutMs, collector.length)),
+      limits.timeoutMs,
+    );
+    const onData = (chunk: Buffer): void => {
+      if (!collector.add(chunk)) finish(tooLarge(limits.maxBytes));
+    };
+    const onEnd = (): void => finish(undefined);
+    const onClose = (): void => finish(new ClientLeft());
+    const onAbort = (): void => finish(limits.signal.reason as Error);
+    const finish = (error: Error | undefined): void => {
+      clearTimeout(timer);
+      request.off('data', onData).off('end', onEnd).off('close', onClose).off('error', onClose);
+      limits.signal.removeEventListener('abort', onAbort);
+      if (error === undefined) {
+        resolve(collector.take());
+        return;
+      }
+      request.pause();
+      reject(error);
+    };
+    request.on('data', onData).on('end', onEnd).on('close', onClose).on('error', onClose);
+    limits.signal.addEventListener('abort', onAbort);
+  });
+}
+
+/** Fills a buffer of the promised size, or gathers chunks where none was promised. */
+class Collector {
+  readonly #buffer: Buffer | undefined;
+  readonly #chunks: Buffer[] = [];
+  readonly #maxBytes: number;
+  length = 0;
+
+  constructor(promised: number | undefined, maxBytes: number) {
+    // A buffer of its own, not of Node's pool: its memory may be handed to a worker thread.
+    this.#buffer = promised === undefined ? undefined : Buffer.allocUnsafeSlow(promised);
+    this.#maxBytes = promised ?? maxBytes;
+  }
+
+  /** Whether the chunk still fits. */
+  add(chunk: Buffer): boolean {
+    if (this.length + chunk.length > this.#maxBytes) return false;
+    if (this.#buffer === undefined) this.#chunks.push(chunk);
+    else this.#buffer.set(chunk, this.length);
+    this.length += chunk.length;
+    return true;
+  }
+
+  take(): Uint8Array {
+    if (this.#buffer !== undefined) return this.#buffer;
+    const joined = Buffer.allocUnsafeSlow(this.length);
+    let offset = 0;
+    for (const chunk of this.#chunks) offset += chunk.copy(joined, offset);
+    return joined;
+  }
+}
+
+function timeoutError(timeoutMs: number, received: number): ServiceError {
+  return new ServiceError(
+    'upload_timeout',
+    `the body did not arrive within ${timeoutMs / 1000} s; ${received} bytes came`,
+  );
+}
+
+function tooLarge(maxBytes: number): ServiceError {
+  return new ServiceError('body_too_large', `the body has more than the ${maxBytes} bytes that are taken`);
+}
+
+/** What is left of a body this small is read and thrown away, so that the connection can be used again. */
+const DISCARD_BYTES = 64 * 1024;
+
+/** Whether the answer must close the connection, because the body's rest is not worth reading. */
+export function mustClose(request: Request): boolean {
+  if (awaitingContinue.has(request)) return true;
+  if (request.complete) return false;
+  return (promisedBytes(request) ?? Number.POSITIVE_INFINITY) > DISCARD_BYTES;
+}
+
+/** How long the rest of a refused body is read and thrown away before the connection is closed. */
+const LINGER_MS = 2000;
+
+/**
+ * Sends a refusal whole, then goes on reading for a while before it closes: with a body still on its way, closing at
+ * once resets the connection, and many clients then report a broken pipe instead of the refusal.
+ */
+export function endLingering(request: Request, response: Response, body: Buffer): void {
+  response.write(body);
+  const end = (): void => {
+    clearTimeout(timer);
+    response.end();
+  };
+  const timer = setTimeout(end, LINGER_MS);
+  request.once('end', end).once('close', end).once('error', end).resume();
+}

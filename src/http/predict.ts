@@ -1,0 +1,242 @@
+// POST /predict: one prediction from its headers to its answer, in the order of the request's way.
+
+import type { Request, Response } from 'express';
+import type { Admission } from '../admission/admission.js';
+import type { Clock } from '../clock.js';
+import { acceptsMediaType, type Codecs, type Decoded } from '../codecs/codecs.js';
+import { asServiceError, ServiceError } from '../errors.js';
+import type { Ledger } from '../ledger.js';
+import type { Logger } from '../log.js';
+import type { Model } from '../model-repository/model.js';
+import type { Models } from '../model-repository/models.js';
+import type { Observer } from '../observer.js';
+import type { Prediction, Settlement, Work } from '../prediction.js';
+import type { Positions } from '../queue/positions.js';
+import type { Slot } from '../slot/slot.js';
+import { type Tensors, tensorBytes } from '../tensor.js';
+import { workloadOf } from '../workload.js';
+import { checkRawAnswer, sendAnswer } from './answer.js';
+import type { ApiKeys } from './api-keys.js';
+import { ClientLeft, promisedBytes, readBody } from './body.js';
+import { EventStream } from './events.js';
+import {
+  ANSWER_TYPES,
+  type AnswerType,
+  type Exchange,
+  logEnd,
+  modelNameOf,
+  type PredictHeaders,
+  serverTiming,
+} from './exchange.js';
+import { problemOf, sendProblem } from './problem.js';
+import { codingOf, isUrgency, mediaTypeOf, patienceOf, urgencyOf } from './request-headers.js';
+
+export interface PredictOptions {
+  readonly admission: Admission;
+  readonly apiKeys: ApiKeys | undefined;
+  readonly clock: Clock;
+  readonly codecs: Codecs;
+  readonly ledger: Ledger;
+  readonly limits: { readonly maxBodyBytes: number; readonly uploadTimeoutMs: number };
+  readonly log: Logger;
+  readonly models: Models;
+  readonly observer: Observer;
+  readonly positions: Positions;
+  readonly slot: Slot;
+}
+
+/** The handler of both predict routes. It answers every error itself: a prediction's books close here. */
+export function predictHandler(options: PredictOptions) {
+  return async function predict(request: Request, response: Response): Promise<void> {
+    const exchange: Exchange = { request, response, arrivedMs: options.clock.nowMs() };
+    options.observer.received(options.models.labelFor(modelNameOf(request)));
+    try {
+      await exchangeAnswer(exchange, options);
+    } catch (thrown) {
+      if (thrown instanceof ClientLeft) {
+        exchange.prediction?.leave();
+        logEnd(exchange, options);
+        return;
+      }
+      const error = asServiceError(thrown);
+      if (error.code === 'internal_error') options.log.error({ err: error.cause }, 'prediction failed');
+      fail(exchange, error, options);
+    } finally {
+      exchange.events?.close();
+    }
+  };
+}
+
+async function exchangeAnswer(exchange: Exchange, options: PredictOptions): Promise<void> {
+  const headers = readHeaders(exchange.request, options);
+  const prediction = admit(exchange, headers, options);
+  exchange.prediction = prediction;
+  exchange.response.on('close', () => {
+    if (!exchange.response.writableFinished) prediction.leave();
+  });
+  const decoded = await receive(exchange, headers, options);
+  if (!prediction.isSettled) enter(exchange, decoded, { ...options, headers });
+  const settlement = await prediction.settlement;
+  if (settlement.kind === 'completed')
+    await sendAnswer(exchange, settlement.outputs, { ...options, headers });
+  else if (settlement.kind === 'failed') throw settlement.error;
+  else logEnd(exchange, options);
+}
+
+function readHeaders(
+  request: Request,
+  { admission, apiKeys }: PredictOptions,
+): PredictHeaders & { client: Client } {
+  const client = clientOf(request, apiKeys);
+  const model = admission.open(modelNameOf(request) || undefined);
+  const mediaType = mediaTypeOf(request.headers['content-type']);
+  acceptsMediaType(mediaType, model);
+  return {
+    client,
+    model,
+    mediaType,
+    coding: codingOf(request.headers['content-encoding']),
+    answerType: answerTypeOf(request),
+  };
+}
+
+type Client = { readonly name: string; readonly maxWaiting?: number | undefined } | undefined;
+
+function clientOf(request: Request, apiKeys: ApiKeys | undefined): Client {
+  if (apiKeys === undefined) return undefined;
+  const client = apiKeys.authenticate(request.headers);
+  if (client === undefined) {
+    throw new ServiceError('unauthorized', 'send a valid key as Authorization: Bearer KEY or X-API-Key: KEY');
+  }
+  return client;
+}
+
+function answerTypeOf(request: Request): AnswerType {
+  const type = request.accepts([...ANSWER_TYPES]);
+  if (type !== false) return type as AnswerType;
+  const got = JSON.stringify(String(request.headers.accept).slice(0, 100));
+  throw new ServiceError('not_acceptable', `answers come as ${ANSWER_TYPES.join(', ')}; Accept was ${got}`);
+}
+
+function admit(
+  { request, response }: Exchange,
+  { model, coding, client }: PredictHeaders & { client: Client },
+  { admission }: PredictOptions,
+): Prediction {
+  const patienceMs = patienceOf(request.get('prefer'));
+  const prediction = admission.admit({
+    model,
+    urgency: urgencyOf(request.get('priority')),
+    patienceMs,
+    bodyBytes: coding === undefined ? promisedBytes(request) : undefined,
+    client,
+  });
+  if (patienceMs !== undefined) response.set('Preference-Applied', `wait=${patienceMs / 1000}`);
+  return prediction;
+}
+
+/** Reads and decodes the body. A caller who has left meanwhile, or whose time is up, ends it early. */
+async function receive(
+  exchange: Exchange,
+  headers: PredictHeaders,
+  options: PredictOptions,
+): Promise<Decoded> {
+  const { request, response, prediction } = exchange;
+  const { maxBodyBytes, uploadTimeoutMs } = options.limits;
+  const { times, settlement } = prediction!;
+  const signal = failureSignal(settlement);
+  const raw = await readBody(request, response, {
+    maxBytes: maxBodyBytes,
+    timeoutMs: uploadTimeoutMs,
+    signal,
+  });
+  const receivedMs = options.clock.nowMs();
+  times.receive = receivedMs - exchange.arrivedMs;
+  const decoded = await Promise.race([decode(raw, exchange, { ...options, headers }), failure(signal)]);
+  times.decode = options.clock.nowMs() - receivedMs;
+  return decoded;
+}
+
+/** Aborted with the error that a prediction is settled with. */
+function failureSignal(settlement: Promise<Settlement>): AbortSignal {
+  const controller = new AbortController();
+  void settlement.then((settled) => {
+    if (settled.kind === 'failed') controller.abort(settled.error);
+  });
+  return controller.signal;
+}
+
+/** Rejects as soon as the signal is aborted; else never settles. */
+async function failure(signal: AbortSignal): Promise<never> {
+  return await new Promise((_, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  });
+}
+
+async function decode(
+  raw: Uint8Array,
+  { request }: Exchange,
+  { codecs, headers, limits }: WithHeaders,
+): Promise<Decoded> {
+  const { coding, mediaType, model } = headers;
+  const body = coding === undefined ? raw : await codecs.inflate(raw, coding, limits.maxBodyBytes);
+  const tensorShape = request.get('tensor-shape');
+  return await codecs.decode({
+    mediaType,
+    body,
+    headers: { ...(tensorShape !== undefined && { tensorShape }) },
+    model,
+  });
+}
+
+type WithHeaders = PredictOptions & { readonly headers: PredictHeaders };
+
+function enter(exchange: Exchange, decoded: Decoded, options: WithHeaders): void {
+  const { admission, positions, slot, headers } = options;
+  const prediction = exchange.prediction!;
+  if (decoded.timeoutMs !== undefined) prediction.limitPatience(decoded.timeoutMs);
+  if (isUrgency(decoded.priority)) prediction.urgency = decoded.priority;
+  checkRawAnswer(headers, decoded.outputs);
+  const work = workOf(headers.model, decoded);
+  admission.enter(prediction, work, bytesOf(decoded.inputs));
+  if (headers.answerType !== 'text/event-stream') return;
+  exchange.events = new EventStream(exchange.response);
+  exchange.events.follow(prediction, positions, () => slot.run?.expectedMs);
+}
+
+function bytesOf(inputs: Tensors): number {
+  let bytes = 0;
+  for (const name in inputs) bytes += tensorBytes(inputs[name]!);
+  return bytes;
+}
+
+function workOf({ name, settings, signature }: Model, { inputs, outputs }: Decoded): Work {
+  const workload = workloadOf(inputs, settings.cost);
+  const { batch } = settings;
+  if (batch === undefined) return { inputs, outputs, workload, batchKey: undefined, rows: 1 };
+  const shapes = signature.inputs.map((spec) =>
+    inputs[spec.name]!.dims.with(batch.inputs[spec.name] ?? batch.axis, -1),
+  );
+  const first = signature.inputs[0]!.name;
+  const rows = inputs[first]!.dims[batch.inputs[first] ?? batch.axis]!;
+  return { inputs, outputs, workload, batchKey: `${name} ${shapes.join(' ')}`, rows };
+}
+
+function fail(exchange: Exchange, error: ServiceError, options: PredictOptions): void {
+  const { request, response, prediction, events } = exchange;
+  if (prediction === undefined) refuse(exchange, error, options);
+  else prediction.fail(error);
+  if (error.outcome === 'refused') options.observer.refused(error.code);
+  if (events !== undefined) events.end('error', JSON.stringify(problemOf(error, response.locals.requestId)));
+  else if (!response.headersSent) {
+    if (prediction !== undefined) response.setHeader('Server-Timing', serverTiming(exchange));
+    sendProblem(request, response, error);
+  }
+  logEnd(exchange, options, error);
+}
+
+/** Never admitted: no prediction was made that could keep the books. */
+function refuse({ request, arrivedMs }: Exchange, error: ServiceError, options: PredictOptions): void {
+  const seconds = (options.clock.nowMs() - arrivedMs) / 1000;
+  options.observer.ended(options.models.labelFor(modelNameOf(request)), error.outcome, seconds);
+}

@@ -1,0 +1,39 @@
+// Every error answer: application/problem+json (RFC 9457), with what Open Inference Protocol clients read beside it.
+
+import type { Request, Response } from 'express';
+import { ERRORS, type ServiceError } from '../errors.js';
+import { endLingering, mustClose } from './body.js';
+
+/** The error's body. `error` repeats the detail: it is where OIP clients look. */
+export function problemOf(error: ServiceError, requestId: string): Record<string, unknown> {
+  return {
+    type: 'about:blank',
+    title: ERRORS[error.code].title,
+    status: error.status,
+    detail: error.message,
+    code: error.code,
+    error: error.message,
+    retryable: error.retryable,
+    requestId,
+    ...error.details,
+  };
+}
+
+/** `Retry-After` counts whole seconds, so it is rounded up; `retry-after-ms` is what some SDKs read first. */
+export function sendProblem(request: Request, response: Response, error: ServiceError): void {
+  const { retryAfterMs } = error.details;
+  if (retryAfterMs !== undefined) {
+    response.set('Retry-After', String(Math.ceil(retryAfterMs / 1000)));
+    response.set('retry-after-ms', String(retryAfterMs));
+  }
+  if (error.code === 'unauthorized') response.set('WWW-Authenticate', 'Bearer');
+  const body = Buffer.from(JSON.stringify(problemOf(error, response.locals.requestId)));
+  response.status(error.status).set('Content-Type', 'application/problem+json');
+  response.set('Content-Length', String(body.length));
+  if (!mustClose(request)) {
+    response.end(body);
+    return;
+  }
+  response.set('Connection', 'close');
+  endLingering(request, response, body);
+}

@@ -1,0 +1,11 @@
+// How a tensor's type and shape are written in messages: `float32[batch,8,8]`, a free unnamed dimension as `?`.
+
+import type { TensorSpec } from '../tensor.js';
+
+export function typeText({ type, shape }: Pick<TensorSpec, 'type' | 'shape'>): string {
+  return `${type}[${shape.map((size) => size ?? '?').join(',')}]`;
+}
+
+export function specText(spec: TensorSpec): string {
+  return `${spec.name} ${typeText(spec)}`;
+}

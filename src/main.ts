@@ -1,0 +1,89 @@
+#!/usr/bin/env node
+// The command `oneslot`: subcommands and signals. Nothing else in the project ends the process.
+
+import { Command } from 'commander';
+import { cleanVariables, commandOptions, configOf } from './config.js';
+import { newKey } from './http/api-keys.js';
+import { createLog, type Logger } from './log.js';
+import { buildInfo } from './metrics/build-info.js';
+import { type Service, startService } from './service.js';
+
+const SERVE_NOTES = `
+Each option is also a variable; a flag wins over it. Times are in seconds and may have fractions; sizes are in
+bytes or as 64KiB, 64MiB, 1GiB.
+
+Signals: SIGTERM drains (readiness off, a delay, then only what was admitted) and exits with 0; Ctrl-C does the
+same without the delay. A second signal ends at once.
+
+Example: oneslot serve --models ./models --port 8080 --queue-limit 100 --max-wait 30`;
+
+const unknownVariables = cleanVariables(process.env);
+const program = new Command('oneslot')
+  .description('Serves ONNX models from one GPU, one run at a time.')
+  .version(buildInfo().version)
+  .showSuggestionAfterError()
+  .addHelpText('after', '\nBegin with: oneslot serve --models ./models');
+
+const serveCommand = program.command('serve').description('Serve the models of a folder over HTTP');
+for (const option of commandOptions()) serveCommand.addOption(option);
+serveCommand.addHelpText('after', SERVE_NOTES).action((parsed: Record<string, unknown>) => serve(parsed));
+
+program
+  .command('key')
+  .description('Make an API key: prints it once, and the entry for the keys file, which holds only its hash')
+  .argument('<name>', 'whose key it is; shown in logs and refusals')
+  .action((name: string, _options: unknown, command: Command) => {
+    const { key, entry } = keyFor(name, command);
+    process.stdout.write(`key:   ${key}\nentry: ${JSON.stringify(entry)}\n`);
+    process.stderr.write(
+      'Keep the key; put the entry into {"keys": [ … ]} of the file that --api-keys names.\n',
+    );
+  });
+
+await program.parseAsync();
+
+function keyFor(name: string, command: Command): ReturnType<typeof newKey> {
+  try {
+    return newKey(name);
+  } catch (error) {
+    return command.error(`error: ${(error as Error).message}`);
+  }
+}
+
+async function serve(parsed: Record<string, unknown>): Promise<void> {
+  const config = configOf(parsed);
+  const { log, flush } = createLog(config.logLevel);
+  const exit = (code: number): void => {
+    void flush().finally(() => process.exit(code));
+  };
+  const crash = (error: unknown): void => {
+    log.fatal({ err: error }, 'oneslot failed and ends; this is a bug');
+    exit(1);
+  };
+  process.on('uncaughtException', crash);
+  process.on('unhandledRejection', crash);
+  if (unknownVariables.length > 0) log.warn({ variables: unknownVariables }, 'unknown variables are ignored');
+  const service = await startService(config, { log }).catch((error: Error) => {
+    process.stderr.write(`oneslot: ${error.message}\n`);
+    return undefined;
+  });
+  if (service === undefined) exit(1);
+  else handleSignals(service, log, exit);
+}
+
+/** The first signal drains, the second ends at once, as whoever waits at a terminal expects. */
+function handleSignals(service: Service, log: Logger, exit: (code: number) => void): void {
+  let isDraining = false;
+  const onSignal = (signal: NodeJS.Signals): void => {
+    if (isDraining) {
+      log.warn({ signal }, 'second signal: ends now');
+      void service.stop().finally(() => exit(1));
+      return;
+    }
+    isDraining = true;
+    // Ctrl-C comes from a terminal, where no balancer has to catch up.
+    void service.drain(signal, { delay: signal !== 'SIGINT' }).then(() => exit(0));
+  };
+  process.on('SIGTERM', onSignal);
+  process.on('SIGINT', onSignal);
+}

@@ -1,0 +1,139 @@
+// The models folder: which models lie in it, in which version, with which settings. A repository laid out for Triton
+// serves as it is, where its models are ONNX.
+
+import { open } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { isOnnx, kindOf, type Listing, list } from './folder.js';
+import { explainMissing } from './missing-model.js';
+import type { ModelFiles } from './model.js';
+import { readSettings } from './settings.js';
+import { readTritonConfig, TRITON_CONFIG, type TritonConfig } from './triton-config.js';
+import { versionsOf } from './version.js';
+
+/** Told what is passed over, and why. */
+export type Warn = (message: string) => void;
+
+const LAYOUT = '<name>/<version>/model.onnx, where <version> is a positive number such as 1';
+
+/** A name is part of a URL and the label of a metric. */
+const SAFE_NAME = /^[A-Za-z0-9._-]+$/;
+
+/**
+ * The models in a folder, by name, each in its highest version that holds an ONNX file.
+ *
+ * Rejects with an Error that names the folder and what is missing or wrong there: no folder, no model at all, a model
+ * that was likely meant to be served and can't be, or a wrong model.json.
+ */
+export async function findModels(modelsDir: string, warn: Warn = () => {}): Promise<readonly ModelFiles[]> {
+  const root = resolve(modelsDir);
+  const { folders, files } = await listRoot(root);
+  for (const file of files.filter(isOnnx)) {
+    const place = join(root, file.slice(0, -'.onnx'.length), '1', 'model.onnx');
+    warn(`${join(root, file)} is not served: put it at ${place}`);
+  }
+  const models: ModelFiles[] = [];
+  for (const name of folders) {
+    const model = await findModel(join(root, name), name, warn);
+    if (model !== undefined) models.push(model);
+  }
+  if (models.length === 0) throw new Error(`there is no model in ${root}; looked for ${LAYOUT}`);
+  return models;
+}
+
+const LIST_ERRORS: Readonly<Record<string, string>> = {
+  ENOENT: 'does not exist',
+  ENOTDIR: 'is not a folder',
+};
+
+async function listRoot(root: string): Promise<Listing> {
+  try {
+    return await list(root);
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    const reason = LIST_ERRORS[code ?? ''] ?? `can't be read (${code})`;
+    throw new Error(`the models folder ${root} ${reason}`, { cause });
+  }
+}
+
+/** @returns undefined where the folder holds nothing to serve. */
+async function findModel(folder: string, name: string, warn: Warn): Promise<ModelFiles | undefined> {
+  const config = await readTritonConfig(folder);
+  const { modelFile, otherBackend } = config;
+  if (otherBackend !== undefined) {
+    warn(
+      `model ${name} is skipped: ${join(folder, TRITON_CONFIG)} says that it is not ONNX but ${otherBackend}`,
+    );
+    return undefined;
+  }
+  const listing = await list(folder);
+  const versions = versionsOf(listing.folders);
+  const found = await highestVersion(folder, versions, modelFile);
+  if (found === undefined) {
+    const warning = await explainMissing({ folder, listing, versions, modelFile });
+    if (warning !== undefined) warn(warning);
+    return undefined;
+  }
+  checkName(folder, name);
+  for (const doubt of versionDoubts(found.version, versions, config))
+    warn(`model ${name} is served in ${doubt}`);
+  return { name, ...found, settings: await readSettings(folder) };
+}
+
+function checkName(folder: string, name: string): void {
+  if (SAFE_NAME.test(name)) return;
+  const got = JSON.stringify(name);
+  throw new Error(`${folder}: a model's name may hold letters, digits, ".", "_" and "-", got ${got}`);
+}
+
+/** What may make another version than this the expected one. */
+function versionDoubts(version: string, versions: readonly string[], config: TritonConfig): string[] {
+  const doubts: string[] = [];
+  const newest = versions[0]!;
+  if (version !== newest) doubts.push(`version ${version}: version ${newest} has no ${config.modelFile}`);
+  if (config.choosesVersions && versions.length > 1) {
+    doubts.push(`version ${version}, the highest: version_policy in its ${TRITON_CONFIG} is ignored`);
+  }
+  return doubts;
+}
+
+async function highestVersion(
+  folder: string,
+  versions: readonly string[],
+  modelFile: string,
+): Promise<{ version: string; path: string } | undefined> {
+  for (const version of versions) {
+    const path = await onnxFile(join(folder, version, modelFile));
+    if (path !== undefined) return { version, path };
+  }
+  return undefined;
+}
+
+/** The file of this path; or, as Triton has it for a model of several files, model.onnx in a folder of this path. */
+async function onnxFile(path: string): Promise<string | undefined> {
+  const kind = await kindOf(path);
+  const file = kind === 'folder' ? join(path, 'model.onnx') : path;
+  if (kind === undefined || (await kindOf(file)) !== 'file') return undefined;
+  await checkContent(file);
+  return file;
+}
+
+const LFS_POINTER = 'version https://git-lfs';
+
+/** Two mistakes that ONNX Runtime would only call a protobuf that can't be parsed. */
+async function checkContent(path: string): Promise<void> {
+  const start = await startOf(path, LFS_POINTER.length);
+  if (start === '') throw new Error(`${path} is empty`);
+  if (start === LFS_POINTER) {
+    throw new Error(`${path} is not the model but a pointer to it from Git LFS: run git lfs pull`);
+  }
+}
+
+async function startOf(path: string, length: number): Promise<string> {
+  const file = await open(path);
+  try {
+    const { bytesRead, buffer } = await file.read(Buffer.alloc(length), 0, length, 0);
+    return buffer.toString('latin1', 0, bytesRead);
+  } finally {
+    await file.close();
+  }
+}

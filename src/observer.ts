@@ -1,0 +1,61 @@
+// What the rooms tell whoever watches (metrics, logs) and what can be read from them at any moment.
+
+import type { ErrorCode, Outcome } from './errors.js';
+
+/** The moments of a prediction and of the runner; seconds throughout. Implementations never throw. */
+export interface Observer {
+  /** A prediction's headers have come; `model` is a name that exists, or `''`. */
+  received(model: string): void;
+  /** The estimated run time of one that came, refused ones too. */
+  offered(model: string, seconds: number): void;
+  refused(reason: ErrorCode): void;
+  /** Its run has begun. */
+  started(model: string, queueWaitSeconds: number): void;
+  /** A run has begun with `size` predictions; `gapSeconds` is how long the slot stood idle while they waited. */
+  runStarted(model: string, size: number, gapSeconds: number | undefined): void;
+  runEnded(model: string, runSeconds: number): void;
+  /** A prediction is over, whatever became of it. */
+  ended(model: string, outcome: Outcome, seconds: number): void;
+  runnerRestarted(reason: RestartReason): void;
+}
+
+export const RESTART_REASONS = [
+  'crashed',
+  'cancelled',
+  'run_timeout',
+  'device_error',
+  'load_failed',
+] as const;
+export type RestartReason = (typeof RESTART_REASONS)[number];
+
+export interface LoadedModel {
+  readonly name: string;
+  readonly version: string;
+  readonly provider: string;
+  readonly loaded: boolean;
+}
+
+/** The truth at one moment; gauges are read from it at each scrape. */
+export interface Snapshot {
+  /** Places held while a body arrives or is decoded. */
+  readonly receiving: number;
+  /** Waiting only. */
+  readonly queued: number;
+  /** Predictions in the present run: 0, 1, or a batch. */
+  readonly running: number;
+  readonly slotBusy: boolean;
+  /** Bytes held by receiving, queued and running predictions. */
+  readonly queueBytes: number;
+  readonly queueLimit: number;
+  /** Rest of the running one and the estimates of all that wait, as far as they are known. */
+  readonly backlogSeconds: number;
+  readonly oldestQueuedSeconds: number;
+  readonly runningSeconds: number;
+  /** Since the start, the present run included; never falls. */
+  readonly slotBusySecondsTotal: number;
+  /** Share of the last minute that the slot was busy, 0…1. */
+  readonly busyRatio: number;
+  readonly ready: boolean;
+  readonly draining: boolean;
+  readonly models: readonly LoadedModel[];
+}

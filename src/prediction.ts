@@ -1,0 +1,257 @@
+// One prediction's life, from its headers to its end. Knows nothing of HTTP.
+//
+//   receiving ──▶ queued ──▶ running ──▶ over
+//       └────────────┴────────────────────▲
+//
+// Two things happen to each exactly once, and not always together: it is settled (its caller has an answer, an
+// error, or has left), and it is over (it is out of the queue and out of the slot). One that is settled while it
+// runs stays running, because the slot does: only the runner ends a run.
+
+import type { Cancel, Clock } from './clock.js';
+import { type Outcome, ServiceError } from './errors.js';
+import type { Model } from './model-repository/model.js';
+import type { Tensors } from './tensor.js';
+import type { Estimate, Workload } from './workload.js';
+
+export type Phase = 'receiving' | 'queued' | 'running' | 'over';
+
+/** What it takes to run it, known once its body is decoded. */
+export interface Work {
+  readonly inputs: Tensors;
+  readonly outputs: readonly string[];
+  readonly workload: Workload;
+  /** Predictions with equal keys may share a run; undefined: never. */
+  readonly batchKey: string | undefined;
+  /** Rows along the batch axis. */
+  readonly rows: number;
+}
+
+export type Settlement =
+  | { readonly kind: 'completed'; readonly outputs: Tensors }
+  | { readonly kind: 'failed'; readonly error: ServiceError }
+  | { readonly kind: 'left' };
+
+/** Durations in ms of what is behind it. */
+export interface Times {
+  receive: number;
+  decode: number;
+  queue: number;
+  run: number;
+}
+
+/** Whoever keeps the books of all predictions; told of each move as it happens. */
+export interface Watcher {
+  moved(prediction: Prediction, from: Phase | undefined): void;
+  settled(prediction: Prediction, phase: Phase): void;
+  resized(prediction: Prediction, byBytes: number): void;
+}
+
+export interface PredictionOptions {
+  readonly id: number;
+  readonly model: Model;
+  /** 0 first … 7 last (RFC 9218). */
+  readonly urgency: number;
+  /** The caller's patience, from arrival; undefined: none stated. */
+  readonly patienceMs: number | undefined;
+  /** Bytes that its place reserves. */
+  readonly bytes: number;
+  /** Name of the API key that it came with. */
+  readonly client: string | undefined;
+  readonly clock: Clock;
+  readonly watcher: Watcher;
+}
+
+export class Prediction {
+  readonly id: number;
+  readonly model: Model;
+  readonly client: string | undefined;
+  readonly receivedMs: number;
+  readonly settlement: Promise<Settlement>;
+  readonly times: Times = { receive: 0, decode: 0, queue: 0, run: 0 };
+  /** Run time estimated as it entered the line; undefined where nothing is known of such work. */
+  estimate: Estimate | undefined;
+  readonly #clock: Clock;
+  readonly #watcher: Watcher;
+  #phase: Phase = 'receiving';
+  #bytes: number;
+  #urgency: number;
+  #deadlineMs: number | undefined;
+  #cancelDeadline: Cancel | undefined;
+  #settlement: Settlement | undefined;
+  #resolve!: (settlement: Settlement) => void;
+  #work: Work | undefined;
+  #queuedMs = 0;
+  #onStarted: () => void = () => {};
+
+  constructor(options: PredictionOptions) {
+    this.id = options.id;
+    this.model = options.model;
+    this.client = options.client;
+    this.#urgency = options.urgency;
+    this.#bytes = options.bytes;
+    this.#clock = options.clock;
+    this.#watcher = options.watcher;
+    this.receivedMs = this.#clock.nowMs();
+    this.settlement = new Promise((resolve) => {
+      this.#resolve = resolve;
+    });
+    this.#watcher.moved(this, undefined);
+    if (options.patienceMs !== undefined) this.limitPatience(options.patienceMs);
+  }
+
+  get phase(): Phase {
+    return this.#phase;
+  }
+
+  get urgency(): number {
+    return this.#urgency;
+  }
+
+  /** The body may say another urgency than the headers did. */
+  set urgency(urgency: number) {
+    if (this.#phase !== 'receiving')
+      throw new Error('an urgency is changed after it was queued: this is a bug');
+    this.#urgency = urgency;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  get queuedMs(): number {
+    return this.#queuedMs;
+  }
+
+  /** Monotonic time by which the caller wants its answer. */
+  get deadlineMs(): number | undefined {
+    return this.#deadlineMs;
+  }
+
+  get isSettled(): boolean {
+    return this.#settlement !== undefined;
+  }
+
+  /** What became of it; undefined while it is not settled. */
+  get outcome(): Outcome | undefined {
+    return this.#settlement && outcomeOf(this.#settlement);
+  }
+
+  /** What is to be run. @throws Error before it is decoded. */
+  get work(): Work {
+    if (this.#work === undefined) throw new Error('work of a prediction that is not decoded: this is a bug');
+    return this.#work;
+  }
+
+  /** Takes the shorter of the patience it has and this one, counted from its arrival. */
+  limitPatience(patienceMs: number): void {
+    const deadlineMs = this.receivedMs + patienceMs;
+    if (this.#deadlineMs !== undefined && this.#deadlineMs <= deadlineMs) return;
+    this.#deadlineMs = deadlineMs;
+    this.#watchTime(deadlineMs);
+  }
+
+  /** Reserves more or gives some back, as the size of what it holds becomes known. */
+  resize(bytes: number): void {
+    const byBytes = bytes - this.#bytes;
+    this.#bytes = bytes;
+    if (this.#phase !== 'over') this.#watcher.resized(this, byBytes);
+  }
+
+  /** Its body is decoded; from here it waits for the slot. */
+  queued(work: Work): void {
+    this.#work = work;
+    this.#queuedMs = this.#clock.nowMs();
+    this.#move('receiving', 'queued');
+    // Begun later than this it could not end in time, and no GPU time goes to that.
+    if (this.#deadlineMs !== undefined) this.#watchTime(this.#deadlineMs - (this.estimate?.leastMs ?? 0));
+  }
+
+  /** The runner has begun with it. `atMs` is the runner's own clock, which is ours too. */
+  started(atMs: number): void {
+    this.times.queue = Math.max(0, atMs - this.#queuedMs);
+    this.#move('queued', 'running');
+    if (this.#deadlineMs !== undefined) this.#watchTime(this.#deadlineMs);
+    this.#onStarted();
+  }
+
+  /** Calls back as its run begins. One listener: the caller's event stream. */
+  onStarted(listener: () => void): void {
+    this.#onStarted = listener;
+  }
+
+  /** Gives the caller its answer. The first one counts; later ones are ignored. */
+  complete(outputs: Tensors): void {
+    this.#settle({ kind: 'completed', outputs });
+  }
+
+  fail(error: ServiceError): void {
+    this.#settle({ kind: 'failed', error });
+  }
+
+  /** The caller is gone. */
+  leave(): void {
+    this.#settle({ kind: 'left' });
+  }
+
+  /** Whether it is too late to begin with it, if its run takes `leastMs`. */
+  isLate(nowMs: number, leastMs: number): boolean {
+    return this.#deadlineMs !== undefined && nowMs >= this.#deadlineMs - leastMs;
+  }
+
+  /** Its time is up: there is no answer any more that its caller would wait for. */
+  expire(): void {
+    const waited = seconds(this.#clock.nowMs() - this.receivedMs);
+    const patience = seconds(this.#deadlineMs! - this.receivedMs);
+    if (this.#phase === 'running') {
+      this.fail(new ServiceError('deadline_exceeded', `the deadline of ${patience} passed during the run`));
+      return;
+    }
+    const run =
+      this.estimate === undefined ? '' : `, and its run would take ${seconds(this.estimate.meanMs)}`;
+    const message = `it waited ${waited} of the ${patience} that its caller has${run}; it never ran`;
+    this.fail(new ServiceError('expired_in_queue', message));
+  }
+
+  /** The runner has ended its run, or is gone. It must be settled by then. */
+  ended(): void {
+    if (!this.isSettled) throw new Error('a run has ended without a settlement: this is a bug');
+    this.#move('running', 'over');
+  }
+
+  #settle(settlement: Settlement): void {
+    if (this.#settlement !== undefined) return;
+    this.#settlement = settlement;
+    this.#cancelDeadline?.();
+    const phase = this.#phase;
+    if (phase !== 'running') this.#move(phase, 'over');
+    this.#watcher.settled(this, phase);
+    this.#resolve(settlement);
+  }
+
+  #watchTime(untilMs: number): void {
+    this.#cancelDeadline?.();
+    if (this.isSettled) return;
+    this.#cancelDeadline = this.#clock.after(Math.max(0, untilMs - this.#clock.nowMs()), () => this.expire());
+  }
+
+  #move(from: Phase, to: Phase): void {
+    if (this.#phase !== from)
+      throw new Error(`a prediction that is ${this.#phase} can't become ${to}: this is a bug`);
+    this.#phase = to;
+    this.#watcher.moved(this, from);
+    if (to === 'over') this.#work = undefined;
+  }
+}
+
+function outcomeOf(settlement: Settlement): Outcome {
+  switch (settlement.kind) {
+    case 'completed':
+      return 'completed';
+    case 'left':
+      return 'cancelled';
+    case 'failed':
+      return settlement.error.outcome;
+  }
+}
+
+const seconds = (ms: number): string => `${(ms / 1000).toFixed(3)} s`;

@@ -1,0 +1,252 @@
+// Loading a model in the runner: a session on the provider asked for, proved by a profiled warm-up run.
+
+import type * as Ort from 'onnxruntime-node';
+import { monotonicMs } from '../clock.js';
+import { checkSettings } from '../model-repository/check-settings.js';
+import type { LoadReport, ModelFiles, Provider, ProviderChoice } from '../model-repository/model.js';
+import { ELEMENT_TYPES, type ElementType, type Signature, type TensorSpec, type Tensors } from '../tensor.js';
+import { workloadOf } from '../workload.js';
+import { proveBatch } from './batch-proof.js';
+import { Profile, type ProfiledWork } from './profile.js';
+import type { RunnerSettings } from './protocol.js';
+import { runTensors } from './run.js';
+import { warmupInputs } from './warmup.js';
+
+/** For every input and output the axis along which predictions are joined. */
+export interface BatchAxes {
+  readonly inputs: Readonly<Record<string, number>>;
+  readonly outputs: Readonly<Record<string, number>>;
+}
+
+export interface LoadedModel {
+  readonly session: Ort.InferenceSession;
+  readonly batchAxes: BatchAxes | undefined;
+  readonly report: LoadReport;
+}
+
+/** The first run pays for allocation and compilation; these tell what a run takes. */
+const TIMED_WARMUP_RUNS = 2;
+
+const GPU_PROVIDERS: readonly Provider[] = ['cuda', 'webgpu'];
+
+/** As ONNX Runtime names them in its profiles. */
+const PROFILE_NAMES: Readonly<Record<Provider, string>> = {
+  cpu: 'CPUExecutionProvider',
+  cuda: 'CUDAExecutionProvider',
+  webgpu: 'WebGpuExecutionProvider',
+};
+
+/** Loads all models in turn. Rejects with an Error that names the model and the reason. */
+export async function loadModels(ort: typeof Ort, settings: RunnerSettings): Promise<LoadedModel[]> {
+  const loaded: LoadedModel[] = [];
+  for (const files of settings.models) {
+    try {
+      loaded.push(await loadOnChoice(ort, files, settings));
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new Error(`model ${files.name} (${files.path}): ${reason}`, { cause: error });
+    }
+  }
+  return loaded;
+}
+
+/** `auto` takes the first provider that loads, runs and does part of the work. */
+async function loadOnChoice(
+  ort: typeof Ort,
+  files: ModelFiles,
+  settings: RunnerSettings,
+): Promise<LoadedModel> {
+  const choice: ProviderChoice = files.settings.provider ?? settings.provider;
+  if (choice !== 'auto') return await loadOn(ort, files, { ...settings, provider: choice });
+  const reasons: string[] = [];
+  for (const provider of autoProviders(settings)) {
+    try {
+      const model = await loadOn(ort, files, { ...settings, provider });
+      return { ...model, report: { ...model.report, warnings: [...reasons, ...model.report.warnings] } };
+    } catch (error) {
+      reasons.push(`provider ${provider} was passed over: ${error instanceof Error ? error.message : error}`);
+    }
+  }
+  throw new Error(reasons.join('; '));
+}
+
+const autoProviders = ({ requireGpu }: RunnerSettings): readonly Provider[] =>
+  requireGpu ? GPU_PROVIDERS : [...GPU_PROVIDERS, 'cpu'];
+
+type LoadSettings = RunnerSettings & { readonly provider: Provider };
+
+async function loadOn(ort: typeof Ort, files: ModelFiles, settings: LoadSettings): Promise<LoadedModel> {
+  const { provider, requireGpu } = settings;
+  if (requireGpu && provider === 'cpu') throw new Error('a GPU is required, but its provider is cpu');
+  checkBackend(ort, provider);
+  const startedMs = monotonicMs();
+  await using profile = await Profile.create();
+  const session = await ort.InferenceSession.create(files.path, {
+    ...sessionOptions(files, settings),
+    ...profile.sessionOptions,
+  });
+  const signature = signatureOf(session);
+  checkSettings(files.settings, signature, `${files.name}/model.json`);
+  const batchAxes = batchAxesOf(files, signature);
+  const run: Run = (request) => runTensors(ort, { session }, request);
+  const warm = await warmUp({ files, signature, run });
+  session.endProfiling();
+  const work = await profile.read();
+  if (warm.inputs !== undefined) proveProvider(provider, work, { requireGpu, proved: profile.writable });
+  else if (provider !== 'cpu') throw new Error(`provider ${provider} can't be proved: ${warm.warning}`);
+  // Timed without the profiler, which would slow down a run of many small nodes manyfold.
+  const runMs = warm.inputs === undefined ? [] : await timeRuns(warm.inputs, { signature, run });
+  if (batchAxes !== undefined && warm.inputs !== undefined) {
+    await proveBatch({ session, axes: batchAxes, inputs: warm.inputs, run });
+  }
+  return {
+    session,
+    batchAxes,
+    report: {
+      name: files.name,
+      version: files.version,
+      signature,
+      provider,
+      nodes: work.nodes,
+      loadMs: monotonicMs() - startedMs,
+      ...(warm.inputs !== undefined && {
+        warmup: { runMs, workload: workloadOf(warm.inputs, files.settings.cost) },
+      }),
+      warnings: warm.warning === undefined ? [] : [warm.warning],
+    },
+  };
+}
+
+/** Where the build lacks a provider, ONNX Runtime would only warn and take the CPU. */
+function checkBackend(ort: typeof Ort, provider: Provider): void {
+  const names = ort.listSupportedBackends().map(({ name }) => name);
+  if (!names.includes(provider)) {
+    throw new Error(`provider ${provider} is not in this build of ONNX Runtime; it has ${names.join(', ')}`);
+  }
+}
+
+function sessionOptions(
+  files: ModelFiles,
+  { provider, deviceId, intraOpThreads }: LoadSettings,
+): Ort.InferenceSession.SessionOptions {
+  const { extra, ...own } = files.settings.sessionOptions;
+  return {
+    executionProviders: [provider === 'cuda' ? { name: 'cuda', deviceId } : provider],
+    ...(intraOpThreads > 0 && { intraOpNumThreads: intraOpThreads }),
+    ...own,
+    extra: merged(SESSION_EXTRA, (extra ?? {}) as Extra),
+  };
+}
+
+interface Extra {
+  readonly [key: string]: string | Extra;
+}
+
+/** Threads that spin while idle would take the cores that the server and its callers need. */
+const SESSION_EXTRA: Extra = { session: { intra_op: { allow_spinning: '0' } } };
+
+/** What stands in both is the second one's. */
+function merged(base: Extra, over: Extra): Extra {
+  const both = Object.entries(over).map(([key, value]) => {
+    const below = base[key];
+    return [key, typeof below === 'object' && typeof value === 'object' ? merged(below, value) : value];
+  });
+  return { ...base, ...Object.fromEntries(both) };
+}
+
+function signatureOf(session: Ort.InferenceSession): Signature {
+  return { inputs: session.inputMetadata.map(specOf), outputs: session.outputMetadata.map(specOf) };
+}
+
+function specOf(metadata: Ort.InferenceSession.ValueMetadata): TensorSpec {
+  if (!metadata.isTensor)
+    throw new Error(`${metadata.name} is a sequence or map; only tensors can be served`);
+  const type = metadata.type as ElementType;
+  if (!ELEMENT_TYPES.includes(type))
+    throw new Error(`${metadata.name} has the type ${type}, which can't be fed`);
+  // Unnamed free dimensions come as '', and two of them need not be equal.
+  const shape = metadata.shape.map((size) => (size === '' ? null : size));
+  return { name: metadata.name, type, shape };
+}
+
+function batchAxesOf({ settings }: ModelFiles, signature: Signature): BatchAxes | undefined {
+  const { batch } = settings;
+  if (batch === undefined) return undefined;
+  const axes = (specs: readonly TensorSpec[], own: Readonly<Record<string, number>>) =>
+    Object.fromEntries(specs.map(({ name }) => [name, own[name] ?? batch.axis]));
+  return { inputs: axes(signature.inputs, batch.inputs), outputs: axes(signature.outputs, batch.outputs) };
+}
+
+interface Warmup {
+  /** Missing where no input could be made that the model runs on. */
+  readonly inputs?: Tensors;
+  readonly warning?: string;
+}
+
+type Run = (request: { readonly inputs: Tensors; readonly outputs: readonly string[] }) => Promise<Tensors>;
+
+interface WarmupOptions {
+  readonly files: ModelFiles;
+  readonly signature: Signature;
+  readonly run: Run;
+}
+
+/** A warm-up that model.json describes must succeed; one made of zeros may fail, as not every model takes zeros. */
+async function warmUp({ files, signature, run }: WarmupOptions): Promise<Warmup> {
+  const inputs = warmupInputs(signature, files.settings);
+  try {
+    await run({ inputs, outputs: signature.outputs.map(({ name }) => name) });
+    return { inputs };
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    if (files.settings.warmup !== undefined)
+      throw new Error(`the warm-up run failed: ${reason}`, { cause: error });
+    return {
+      warning: `no warm-up run: the model does not run on zeros (${reason}); "warmup" in model.json names inputs that it runs on`,
+    };
+  }
+}
+
+async function timeRuns(
+  inputs: Tensors,
+  { signature, run }: Pick<WarmupOptions, 'signature' | 'run'>,
+): Promise<number[]> {
+  const outputs = signature.outputs.map(({ name }) => name);
+  const runMs: number[] = [];
+  for (let count = 0; count < TIMED_WARMUP_RUNS; count++) {
+    const startedMs = monotonicMs();
+    await run({ inputs, outputs });
+    runMs.push(monotonicMs() - startedMs);
+  }
+  return runMs;
+}
+
+interface ProofDemand {
+  readonly requireGpu: boolean;
+  /** Whether there was a place to write the profile to. */
+  readonly proved: boolean;
+}
+
+/** Main work is most of what was executed: by nodes alone, a loop on the GPU would count for little. */
+function proveProvider(
+  provider: Provider,
+  { nodes, executions }: ProfiledWork,
+  { requireGpu, proved }: ProofDemand,
+): void {
+  if (provider === 'cpu') return;
+  if (!proved)
+    throw new Error(`provider ${provider} can't be proved: no writable temporary folder for its profile`);
+  const name = PROFILE_NAMES[provider];
+  if (nodes[name] === undefined)
+    throw new Error(`provider ${provider} ran none of the model's ${sum(nodes)} nodes`);
+  const own = executions[name] ?? 0;
+  const total = sum(executions);
+  if (requireGpu && own * 2 <= total) {
+    throw new Error(
+      `a GPU is required, but ${provider} did only ${own} of the ${total} node executions of a run`,
+    );
+  }
+}
+
+const sum = (counts: Readonly<Record<string, number>>): number =>
+  Object.values(counts).reduce((total, count) => total + count, 0);

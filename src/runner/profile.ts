@@ -1,0 +1,75 @@
+// ONNX Runtime's own record of which execution provider ran each node.
+
+import { access, constants, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type * as Ort from 'onnxruntime-node';
+
+/** With a read-only root file system, /dev/shm is often all that can be written. */
+const CANDIDATES = [tmpdir(), '/dev/shm'];
+
+/** A profile of the runs between the session's creation and `endProfiling()`, in a folder that goes with it. */
+export class Profile implements AsyncDisposable {
+  private constructor(readonly folder: string | undefined) {}
+
+  static async create(): Promise<Profile> {
+    for (const parent of CANDIDATES) {
+      try {
+        await access(parent, constants.W_OK);
+        return new Profile(await mkdtemp(join(parent, 'oneslot-profile-')));
+      } catch {
+        // The next candidate.
+      }
+    }
+    return new Profile(undefined);
+  }
+
+  /** Whether there was a place to write to. */
+  get writable(): boolean {
+    return this.folder !== undefined;
+  }
+
+  get sessionOptions(): Ort.InferenceSession.SessionOptions {
+    if (this.folder === undefined) return {};
+    return { enableProfiling: true, profileFilePrefix: join(this.folder, 'profile') };
+  }
+
+  /** What the runs have done; nothing where there was no place to write to. */
+  async read(): Promise<ProfiledWork> {
+    const [file] = this.folder === undefined ? [] : await readdir(this.folder);
+    if (file === undefined) return { nodes: {}, executions: {} };
+    return workOf(JSON.parse(await readFile(join(this.folder!, file), 'utf8')));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.folder !== undefined) await rm(this.folder, { recursive: true, force: true });
+  }
+}
+
+/** Per execution provider, as ONNX Runtime names it. */
+export interface ProfiledWork {
+  /** Distinct nodes that it ran. */
+  readonly nodes: Readonly<Record<string, number>>;
+  /** How often it ran one: a node of a loop's body counts once for each turn. */
+  readonly executions: Readonly<Record<string, number>>;
+}
+
+interface ProfileEvent {
+  readonly cat?: string;
+  readonly name?: string;
+  readonly args?: { readonly provider?: string };
+}
+
+function workOf(events: readonly ProfileEvent[]): ProfiledWork {
+  const nodes: Record<string, number> = {};
+  const executions: Record<string, number> = {};
+  const seen = new Set<string>();
+  for (const { cat, name, args } of events) {
+    const provider = args?.provider;
+    if (cat !== 'Node' || name === undefined || provider === undefined) continue;
+    executions[provider] = (executions[provider] ?? 0) + 1;
+    if (!seen.has(name)) nodes[provider] = (nodes[provider] ?? 0) + 1;
+    seen.add(name);
+  }
+  return { nodes, executions };
+}

@@ -1,0 +1,209 @@
+// The language between the server and its runner process: framed messages over one inherited socket pair.
+//
+// A frame is: u32 total length, u32 header length (both little-endian, the total counts itself), a JSON header,
+// then the tensors' bytes, each aligned to 8 so that a typed array can be laid over them without a copy.
+
+import type { LoadReport, ModelFiles, ProviderChoice } from '../model-repository/model.js';
+import type { RestartReason } from '../observer.js';
+import { ELEMENT_BYTES, type ElementType, type NumericType, type Tensor, type Tensors } from '../tensor.js';
+
+/** Number by which both sides name a prediction; unique for the life of the server. */
+export type PredictionId = number;
+
+export interface RunnerSettings {
+  readonly models: readonly ModelFiles[];
+  readonly provider: ProviderChoice;
+  readonly deviceId: number;
+  readonly requireGpu: boolean;
+  /** ONNX Runtime's intra-op threads a session; 0 leaves the choice to it. */
+  readonly intraOpThreads: number;
+}
+
+/** Device errors that stay until the process ends, and memory that only its end gives back. */
+const DEVICE_ERROR = /CUDA failure|CUDA error|CUBLAS|CUDNN failure|BFCArena|device lost|DEVICE_LOST/i;
+
+/** Whether the process that said this must be replaced before the next run. */
+export function isDeviceError(message: string): boolean {
+  return DEVICE_ERROR.test(message);
+}
+
+/** Messages to the runner. Data and decision are apart: inputs are staged ahead, `next` says which of them run. */
+export type ToRunner =
+  | { readonly kind: 'load'; readonly settings: RunnerSettings }
+  | {
+      readonly kind: 'input';
+      readonly id: PredictionId;
+      readonly model: string;
+      readonly outputs: readonly string[];
+    }
+  /** The predictions of the next run, all of one model; replaces what was said before. Empty: run nothing. */
+  | { readonly kind: 'next'; readonly ids: readonly PredictionId[] }
+  /** Forget these staged inputs. Has no effect on a run that has begun. */
+  | { readonly kind: 'drop'; readonly ids: readonly PredictionId[] };
+
+/** One prediction's part of a run. */
+export type RunResult =
+  | { readonly id: PredictionId; readonly ok: true; readonly outputs: Tensors }
+  | { readonly id: PredictionId; readonly ok: false; readonly message: string };
+
+export interface RunStart {
+  readonly ids: readonly PredictionId[];
+  readonly model: string;
+  readonly atMs: number;
+}
+
+export interface RunEnd {
+  readonly startedMs: number;
+  readonly endedMs: number;
+  readonly results: readonly RunResult[];
+  /** The run that begins right now in its place, from what was staged. */
+  readonly next?: RunStart;
+}
+
+export type FromRunner =
+  | { readonly kind: 'loaded'; readonly models: readonly LoadReport[] }
+  | { readonly kind: 'load_failed'; readonly message: string }
+  | ({ readonly kind: 'started' } & RunStart)
+  | ({ readonly kind: 'ended' } & RunEnd);
+
+/** Why a runner is ended before its time. */
+export type KillReason = Exclude<RestartReason, 'crashed' | 'load_failed'>;
+
+interface TensorHeader {
+  readonly name: string;
+  readonly type: ElementType;
+  readonly dims: readonly number[];
+  readonly bytes: number;
+}
+
+interface Header {
+  readonly message: unknown;
+  readonly tensors: readonly TensorHeader[];
+}
+
+const PREFIX_BYTES = 8;
+const ALIGNMENT = 8;
+/** Below this, one copy into one buffer costs less than a vectored write. */
+const COALESCE_BYTES = 16 * 1024;
+
+const align = (offset: number): number => Math.ceil(offset / ALIGNMENT) * ALIGNMENT;
+
+/**
+ * A message and its tensors as the pieces of one frame, in order; small frames are one piece.
+ * Payloads are not copied: they must stay unchanged until the pieces are written.
+ */
+export function encodeFrame(
+  message: unknown,
+  tensors: readonly (readonly [string, Tensor])[] = [],
+): Uint8Array[] {
+  const payloads = tensors.map(([, tensor]) => payloadOf(tensor));
+  const header: Header = {
+    message,
+    tensors: tensors.map(([name, tensor], index) => ({
+      name,
+      type: tensor.type,
+      dims: tensor.dims,
+      bytes: payloads[index]!.byteLength,
+    })),
+  };
+  const text = JSON.stringify(header);
+  const headerBytes = Buffer.byteLength(text);
+  const bodyOffset = align(PREFIX_BYTES + headerBytes);
+  const total = payloads.reduce((sum, payload) => sum + align(payload.byteLength), bodyOffset);
+
+  const head = Buffer.alloc(total <= COALESCE_BYTES ? total : bodyOffset);
+  head.writeUInt32LE(total, 0);
+  head.writeUInt32LE(headerBytes, 4);
+  head.write(text, PREFIX_BYTES);
+  return total <= COALESCE_BYTES
+    ? [copyInto(head, bodyOffset, payloads)]
+    : [head, ...payloads.flatMap(padded)];
+}
+
+function copyInto(frame: Buffer, bodyOffset: number, payloads: readonly Uint8Array[]): Uint8Array {
+  let offset = bodyOffset;
+  for (const payload of payloads) {
+    frame.set(payload, offset);
+    offset += align(payload.byteLength);
+  }
+  return frame;
+}
+
+function padded(payload: Uint8Array): Uint8Array[] {
+  const padding = align(payload.byteLength) - payload.byteLength;
+  return padding === 0 ? [payload] : [payload, new Uint8Array(padding)];
+}
+
+/** Reads one whole frame back; the tensors are views of it. */
+export function decodeFrame<Message>(frame: ArrayBuffer): { message: Message; tensors: Tensors } {
+  const head = Buffer.from(frame, 0);
+  const headerBytes = head.readUInt32LE(4);
+  const header = JSON.parse(head.toString('utf8', PREFIX_BYTES, PREFIX_BYTES + headerBytes)) as Header;
+  let offset = align(PREFIX_BYTES + headerBytes);
+  const tensors: Record<string, Tensor> = Object.create(null);
+  for (const { name, type, dims, bytes } of header.tensors) {
+    tensors[name] = tensorOf(type, dims, new Uint8Array(frame, offset, bytes));
+    offset += align(bytes);
+  }
+  return { message: header.message as Message, tensors };
+}
+
+function payloadOf(tensor: Tensor): Uint8Array {
+  if (tensor.type !== 'string') return tensor.bytes;
+  // Not by Buffer.from: that gives a slice of Node's pool, which can't be transferred to another thread.
+  return new TextEncoder().encode(JSON.stringify(tensor.strings));
+}
+
+function tensorOf(type: ElementType, dims: readonly number[], bytes: Uint8Array): Tensor {
+  if (type !== 'string') return { type: type as NumericType, dims, bytes };
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
+  return { type, dims, strings: JSON.parse(text) as string[] };
+}
+
+/** Cuts a byte stream into frames, each in an ArrayBuffer of its own that may be transferred. */
+export class FrameReader {
+  #prefix = Buffer.alloc(PREFIX_BYTES);
+  #prefixFill = 0;
+  #frame: Uint8Array<ArrayBuffer> | undefined;
+  #fill = 0;
+
+  /** Takes the next bytes of the stream and gives the frames that they complete. */
+  push(chunk: Uint8Array): ArrayBuffer[] {
+    const frames: ArrayBuffer[] = [];
+    let offset = 0;
+    while (offset < chunk.length) {
+      offset += this.#frame === undefined ? this.#readPrefix(chunk, offset) : this.#readBody(chunk, offset);
+      if (this.#frame !== undefined && this.#fill === this.#frame.length) {
+        frames.push(this.#frame.buffer);
+        this.#frame = undefined;
+        this.#prefixFill = 0;
+      }
+    }
+    return frames;
+  }
+
+  #readPrefix(chunk: Uint8Array, offset: number): number {
+    const part = chunk.subarray(offset, offset + PREFIX_BYTES - this.#prefixFill);
+    this.#prefix.set(part, this.#prefixFill);
+    this.#prefixFill += part.length;
+    if (this.#prefixFill === PREFIX_BYTES) {
+      this.#frame = new Uint8Array(new ArrayBuffer(this.#prefix.readUInt32LE(0)));
+      this.#frame.set(this.#prefix);
+      this.#fill = PREFIX_BYTES;
+    }
+    return part.length;
+  }
+
+  #readBody(chunk: Uint8Array, offset: number): number {
+    const frame = this.#frame!;
+    const part = chunk.subarray(offset, offset + frame.length - this.#fill);
+    frame.set(part, this.#fill);
+    this.#fill += part.length;
+    return part.length;
+  }
+}
+
+/** Size in bytes that a tensor of these dims must have. */
+export function expectedBytes(type: NumericType, dims: readonly number[]): number {
+  return dims.reduce((product, size) => product * size, ELEMENT_BYTES[type]);
+}

@@ -1,0 +1,85 @@
+// One run on a loaded model: a single prediction, or several joined into a batch.
+
+import type * as Ort from 'onnxruntime-node';
+import type { Tensors } from '../tensor.js';
+import type { LoadedModel } from './load-model.js';
+import { fromOrt, toOrt } from './ort-tensors.js';
+import type { PredictionId, RunResult } from './protocol.js';
+import { stack, unstack } from './stack.js';
+
+export interface RunInput {
+  readonly id: PredictionId;
+  readonly inputs: Tensors;
+  readonly outputs: readonly string[];
+}
+
+/**
+ * Runs the batch together; where that fails, one by one, so that a bad input costs only its sender.
+ * Never rejects: what fails is in the results.
+ */
+export async function runAll(
+  ort: typeof Ort,
+  model: LoadedModel,
+  batch: readonly RunInput[],
+): Promise<RunResult[]> {
+  if (batch.length > 1) {
+    try {
+      return await runBatch(ort, model, batch);
+    } catch {
+      // Whose fault it was shows in the single runs.
+    }
+  }
+  const results: RunResult[] = [];
+  for (const input of batch) results.push(await runSingle(ort, model, input));
+  return results;
+}
+
+async function runSingle(ort: typeof Ort, model: LoadedModel, input: RunInput): Promise<RunResult> {
+  try {
+    const outputs = await runTensors(ort, model, input);
+    return { id: input.id, ok: true, outputs };
+  } catch (error) {
+    return { id: input.id, ok: false, message: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+/** Feeds and fetches once. Rejects with ONNX Runtime's own error. */
+export async function runTensors(
+  ort: typeof Ort,
+  model: Pick<LoadedModel, 'session'>,
+  { inputs, outputs }: Pick<RunInput, 'inputs' | 'outputs'>,
+): Promise<Tensors> {
+  const feeds: Record<string, Ort.Tensor> = {};
+  for (const name in inputs) feeds[name] = toOrt(ort, inputs[name]!);
+  const fetched = await model.session.run(feeds, outputs);
+  const tensors: Record<string, Tensors[string]> = {};
+  for (const name of outputs) tensors[name] = fromOrt(fetched[name]!);
+  return tensors;
+}
+
+async function runBatch(
+  ort: typeof Ort,
+  model: LoadedModel,
+  batch: readonly RunInput[],
+): Promise<RunResult[]> {
+  const axes = model.batchAxes!;
+  const names = Object.keys(batch[0]!.inputs);
+  const joined = Object.fromEntries(
+    names.map((name) => [
+      name,
+      stack(
+        batch.map(({ inputs }) => inputs[name]!),
+        axes.inputs[name]!,
+      ),
+    ]),
+  );
+  const rows = batch.map(({ inputs }) => inputs[names[0]!]!.dims[axes.inputs[names[0]!]!]!);
+  const wanted = [...new Set(batch.flatMap(({ outputs }) => outputs))];
+  const outputs = await runTensors(ort, model, { inputs: joined, outputs: wanted });
+  const parts = new Map(wanted.map((name) => [name, unstack(outputs[name]!, axes.outputs[name]!, rows)]));
+  return batch.map((input, index) => ({
+    id: input.id,
+    ok: true,
+    outputs: Object.fromEntries(input.outputs.map((name) => [name, parts.get(name)![index]!])),
+  }));
+}

@@ -1,0 +1,41 @@
+// The runner process's I/O thread: frames between the server's socket and the session thread, nothing else.
+//
+// It is never blocked by a run, so the next input arrives while the present run goes on, and the end of the
+// server is noticed at once: the socket closes, and this process ends itself with SIGKILL. Nothing gentler
+// would do: onnxruntime-node aborts the whole process when a thread is terminated during a run.
+
+import { Socket } from 'node:net';
+import { Worker } from 'node:worker_threads';
+import { FrameReader } from './protocol.js';
+
+/** The socket pair's end that the server leaves to us, after stdin, stdout and stderr. */
+const SOCKET_FD = 3;
+
+function endProcess(): void {
+  process.kill(process.pid, 'SIGKILL');
+}
+
+// Whoever stops the server's process group means the server, which drains and then ends this process.
+process.on('SIGINT', () => {});
+process.on('SIGTERM', () => {});
+process.on('SIGHUP', () => {});
+
+const socket = new Socket({ fd: SOCKET_FD, readable: true, writable: true });
+const session = new Worker(new URL('./session-thread.js', import.meta.url));
+const reader = new FrameReader();
+
+socket.on('data', (chunk: Buffer) => {
+  const frames = reader.push(chunk);
+  if (frames.length > 0) session.postMessage(frames, frames);
+});
+socket.on('close', endProcess);
+socket.on('error', endProcess);
+
+session.on('message', (pieces: Uint8Array[]) => {
+  socket.cork();
+  for (const piece of pieces) socket.write(piece);
+  socket.uncork();
+});
+session.on('error', (error) => {
+  process.stderr.write(`session thread: ${error.stack ?? String(error)}\n`, endProcess);
+});

@@ -1,0 +1,262 @@
+// The server's hold on its runner process: start, hand over, kill, replace. Holds no predictions, only their names.
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import type { Socket } from 'node:net';
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
+import { fileURLToPath } from 'node:url';
+import { monotonicMs } from '../clock.js';
+import type { Logger } from '../log.js';
+import type { LoadReport } from '../model-repository/model.js';
+import type { RestartReason } from '../observer.js';
+import type { Tensor, Tensors } from '../tensor.js';
+import {
+  decodeFrame,
+  encodeFrame,
+  FrameReader,
+  type FromRunner,
+  type KillReason,
+  type PredictionId,
+  type RunEnd,
+  type RunnerSettings,
+  type RunStart,
+  type ToRunner,
+} from './protocol.js';
+
+const RUNNER_MAIN = fileURLToPath(new URL('./runner-main.js', import.meta.url));
+
+/** A runner that fails to load is started again after 0.1 s, 0.2 s, … 30 s: a broken model must not burn a core. */
+const BACKOFF_FIRST_MS = 100;
+const BACKOFF_MAX_MS = 30_000;
+
+export type RunnerState =
+  | { readonly kind: 'stopped' }
+  /** `failure` is what the last try died of; `attempts` counts the failed tries in a row. */
+  | {
+      readonly kind: 'starting';
+      readonly sinceMs: number;
+      readonly attempts: number;
+      readonly failure?: string;
+    }
+  | { readonly kind: 'backing_off'; readonly attempts: number; readonly failure: string }
+  | { readonly kind: 'up' };
+
+/** What the runner's owner is told; each call is made in the order in which it happened in the runner. */
+export interface RunnerListener {
+  loaded(reports: readonly LoadReport[]): void;
+  started(start: RunStart): void;
+  ended(end: RunEnd, outputs: ReadonlyMap<PredictionId, Tensors>): void;
+  /** The process is gone, and with it every input that it held. */
+  lost(reason: RestartReason, message: string): void;
+  /** A load has failed; the next try follows. */
+  failed(message: string): void;
+}
+
+export interface RunnerOptions {
+  readonly settings: RunnerSettings;
+  readonly loadTimeoutMs: number;
+  readonly log: Logger;
+  readonly listener: RunnerListener;
+}
+
+export class Runner {
+  readonly #options: RunnerOptions;
+  #state: RunnerState = { kind: 'stopped' };
+  #child: ChildProcess | undefined;
+  #killReason: KillReason | undefined;
+  #lastWords: string[] = [];
+  #loadedOnce = false;
+  #loadMs: number | undefined;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(options: RunnerOptions) {
+    this.#options = options;
+  }
+
+  get state(): RunnerState {
+    return this.#state;
+  }
+
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+
+  /** Whether it has ever been up: then whoever is queued waits for its replacement. */
+  get loadedOnce(): boolean {
+    return this.#loadedOnce;
+  }
+
+  /** Duration of the last start, from spawn to loaded: what replacing the runner costs. */
+  get loadMs(): number | undefined {
+    return this.#loadMs;
+  }
+
+  start(): void {
+    this.#spawn(0, undefined);
+  }
+
+  /** Hands an input over, ahead of its run. */
+  stage(input: Omit<Extract<ToRunner, { kind: 'input' }>, 'kind'>, tensors: Tensors): void {
+    this.#send({ kind: 'input', ...input }, tensors);
+  }
+
+  /** Names the predictions of the next run; it begins as soon as the present one has ended. */
+  next(ids: readonly PredictionId[]): void {
+    this.#send({ kind: 'next', ids });
+  }
+
+  drop(ids: readonly PredictionId[]): void {
+    this.#send({ kind: 'drop', ids });
+  }
+
+  /** Ends the process and starts another; `lost` follows once it is gone. */
+  kill(reason: KillReason): void {
+    this.#killReason ??= reason;
+    this.#child?.kill('SIGKILL');
+  }
+
+  /** Ends the process for good. Resolves when it is gone. */
+  async stop(): Promise<void> {
+    this.#state = { kind: 'stopped' };
+    clearTimeout(this.#timer);
+    const child = this.#child;
+    if (child === undefined) return;
+    const gone = new Promise<void>((resolve) => child.once('close', () => resolve()));
+    child.kill('SIGKILL');
+    await gone;
+  }
+
+  #spawn(attempts: number, failure: string | undefined): void {
+    this.#killReason = undefined;
+    this.#lastWords = [];
+    this.#state = {
+      kind: 'starting',
+      sinceMs: monotonicMs(),
+      attempts,
+      ...(failure !== undefined && { failure }),
+    };
+    const child = spawn(process.execPath, [RUNNER_MAIN], {
+      stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+      // In a process group of its own: Ctrl-C is for the server, which drains first.
+      detached: true,
+      env: { ORT_DISABLE_TELEMETRY: '1', ...process.env },
+    });
+    this.#child = child;
+    this.#listen(child);
+    this.#send({ kind: 'load', settings: this.#options.settings });
+    this.#timer = setTimeout(() => this.kill('run_timeout'), this.#options.loadTimeoutMs);
+    this.#options.log.info({ pid: child.pid, attempt: attempts + 1 }, 'runner starting');
+  }
+
+  #listen(child: ChildProcess): void {
+    const socket = this.#socket(child);
+    const reader = new FrameReader();
+    socket.on('data', (chunk: Buffer) => {
+      for (const frame of reader.push(chunk)) this.#receive(frame);
+    });
+    // The process's end tells more than its socket's.
+    socket.on('error', () => {});
+    this.#relayOutput(child.stdout!);
+    this.#relayOutput(child.stderr!);
+    child.on('error', (error) => this.#note(error.message));
+    // 'close' comes after the last byte was read, 'exit' might come before it.
+    child.on('close', (code, signal) => this.#gone(code, signal));
+  }
+
+  #socket(child: ChildProcess): Socket {
+    return child.stdio[3] as Socket;
+  }
+
+  #relayOutput(stream: Readable): void {
+    createInterface({ input: stream }).on('line', (line) => {
+      this.#note(line);
+      this.#options.log.warn({ runner: line.slice(0, 2000) }, 'runner output');
+    });
+  }
+
+  /** Keeps the last lines the runner wrote: they tell what it died of. */
+  #note(line: string): void {
+    this.#lastWords.push(line.slice(0, 500));
+    if (this.#lastWords.length > 5) this.#lastWords.shift();
+  }
+
+  #send(message: ToRunner, tensors: Tensors = {}): void {
+    if (this.#child === undefined) return;
+    const socket = this.#socket(this.#child);
+    if (socket.destroyed) return;
+    if (socket.writableCorked === 0) {
+      // Everything that one turn of the event loop says leaves in one write: fewer wake-ups on the other side.
+      socket.cork();
+      process.nextTick(() => socket.uncork());
+    }
+    for (const piece of encodeFrame(message, Object.entries(tensors))) socket.write(piece);
+  }
+
+  #receive(frame: ArrayBuffer): void {
+    const { message, tensors } = decodeFrame<FromRunner>(frame);
+    const { listener } = this.#options;
+    switch (message.kind) {
+      case 'loaded':
+        this.#loaded(message.models);
+        break;
+      case 'load_failed':
+        this.#note(message.message);
+        this.#child?.kill('SIGKILL');
+        break;
+      case 'started':
+        listener.started(message);
+        break;
+      case 'ended':
+        listener.ended(message, byPrediction(tensors));
+        break;
+    }
+  }
+
+  #loaded(reports: readonly LoadReport[]): void {
+    if (this.#state.kind !== 'starting') return;
+    clearTimeout(this.#timer);
+    this.#loadMs = monotonicMs() - this.#state.sinceMs;
+    this.#loadedOnce = true;
+    this.#state = { kind: 'up' };
+    this.#options.log.info({ pid: this.pid, loadMs: Math.round(this.#loadMs) }, 'runner up');
+    this.#options.listener.loaded(reports);
+  }
+
+  #gone(code: number | null, signal: NodeJS.Signals | null): void {
+    const was = this.#state;
+    this.#child = undefined;
+    clearTimeout(this.#timer);
+    if (was.kind === 'stopped') return;
+    const message = this.#causeOfDeath(code, signal);
+    const reason = this.#killReason ?? (was.kind === 'starting' ? 'load_failed' : 'crashed');
+    this.#options.log.warn({ reason, code, signal, message }, 'runner gone');
+    if (was.kind === 'starting') this.#backOff(was.attempts + 1, message);
+    else this.#spawn(0, undefined);
+    this.#options.listener.lost(reason, message);
+    if (was.kind === 'starting') this.#options.listener.failed(message);
+  }
+
+  #causeOfDeath(code: number | null, signal: NodeJS.Signals | null): string {
+    const how = this.#killReason ?? (signal === null ? `exit code ${code}` : `signal ${signal}`);
+    return this.#lastWords.length === 0 ? `the runner ended with ${how}` : this.#lastWords.join('\n');
+  }
+
+  #backOff(attempts: number, failure: string): void {
+    this.#state = { kind: 'backing_off', attempts, failure };
+    const delayMs = Math.min(BACKOFF_MAX_MS, BACKOFF_FIRST_MS * 2 ** (attempts - 1));
+    this.#options.log.error({ attempts, delayMs, failure }, 'models could not be loaded; trying again');
+    this.#timer = setTimeout(() => this.#spawn(attempts, failure), delayMs);
+  }
+}
+
+/** Tensors come keyed `<id>/<output>`. */
+function byPrediction(tensors: Tensors): ReadonlyMap<PredictionId, Tensors> {
+  const outputs = new Map<PredictionId, Record<string, Tensor>>();
+  for (const key in tensors) {
+    const slash = key.indexOf('/');
+    const id = Number(key.slice(0, slash));
+    if (!outputs.has(id)) outputs.set(id, {});
+    outputs.get(id)![key.slice(slash + 1)] = tensors[key]!;
+  }
+  return outputs;
+}

@@ -1,0 +1,138 @@
+// The runner's session thread: holds the ONNX Runtime sessions, runs one model at a time, and between two runs
+// takes the next one from what was staged meanwhile, so that the slot's idle gap is a few microseconds.
+
+import { parentPort, receiveMessageOnPort } from 'node:worker_threads';
+import * as ort from 'onnxruntime-node';
+import { monotonicMs } from '../clock.js';
+import type { Tensor } from '../tensor.js';
+import { type LoadedModel, loadModels } from './load-model.js';
+import { hideFloat16Array } from './ort-tensors.js';
+import {
+  decodeFrame,
+  encodeFrame,
+  type FromRunner,
+  isDeviceError,
+  type PredictionId,
+  type RunEnd,
+  type RunResult,
+  type RunStart,
+  type ToRunner,
+} from './protocol.js';
+import { type RunInput, runAll } from './run.js';
+
+interface Staged extends RunInput {
+  readonly model: LoadedModel;
+}
+
+const port = parentPort!;
+const staged = new Map<PredictionId, Staged>();
+let models: ReadonlyMap<string, LoadedModel> = new Map();
+let next: readonly PredictionId[] = [];
+let busy = false;
+
+function post(message: FromRunner, tensors: readonly (readonly [string, Tensor])[] = []): void {
+  const pieces = encodeFrame(message, tensors);
+  port.postMessage(pieces, [...new Set(pieces.map((piece) => piece.buffer as ArrayBuffer))]);
+}
+
+function accept(frames: readonly ArrayBuffer[]): void {
+  for (const frame of frames) handle(frame);
+}
+
+function handle(frame: ArrayBuffer): void {
+  const { message, tensors } = decodeFrame<ToRunner>(frame);
+  switch (message.kind) {
+    case 'load':
+      void load(message.settings);
+      break;
+    case 'input': {
+      const model = models.get(message.model)!;
+      staged.set(message.id, { id: message.id, model, inputs: tensors, outputs: message.outputs });
+      break;
+    }
+    case 'next':
+      next = message.ids;
+      break;
+    case 'drop':
+      for (const id of message.ids) staged.delete(id);
+      break;
+  }
+}
+
+/** What has come while a run went on: the port's events wait behind it, the messages themselves do not. */
+function acceptWhatWaits(): void {
+  for (let item = receiveMessageOnPort(port); item !== undefined; item = receiveMessageOnPort(port)) {
+    accept(item.message as ArrayBuffer[]);
+  }
+}
+
+function takeNext(): Staged[] {
+  const taken = next.map((id) => staged.get(id)).filter((input) => input !== undefined);
+  next = [];
+  for (const { id } of taken) staged.delete(id);
+  return taken;
+}
+
+const startOf = (batch: readonly Staged[]): RunStart => ({
+  ids: batch.map(({ id }) => id),
+  model: batch[0]!.model.report.name,
+  atMs: monotonicMs(),
+});
+
+async function load(settings: Extract<ToRunner, { kind: 'load' }>['settings']): Promise<void> {
+  try {
+    const loaded = await loadModels(ort, settings);
+    models = new Map(loaded.map((model) => [model.report.name, model]));
+    const reports = loaded.map(({ report }) => report);
+    post({ kind: 'loaded', models: reports });
+  } catch (error) {
+    post({ kind: 'load_failed', message: error instanceof Error ? error.message : String(error) });
+  }
+}
+
+async function runStaged(): Promise<void> {
+  if (busy) return;
+  busy = true;
+  let batch = takeNext();
+  if (batch.length > 0) post({ kind: 'started', ...startOf(batch) });
+  while (batch.length > 0) batch = await runOne(batch);
+  busy = false;
+}
+
+/** Runs one batch, reports it together with the start of the following one, and gives that one back. */
+async function runOne(batch: readonly Staged[]): Promise<Staged[]> {
+  const startedMs = monotonicMs();
+  const results = await runAll(ort, batch[0]!.model, batch);
+  const endedMs = monotonicMs();
+  acceptWhatWaits();
+  const following = results.some(hasDeviceError) ? [] : takeNext();
+  reportEnd({
+    startedMs,
+    endedMs,
+    results,
+    ...(following.length > 0 && { next: startOf(following) }),
+  });
+  return following;
+}
+
+/** After such an error every further run would fail too; the server replaces this process. */
+function hasDeviceError(result: RunResult): boolean {
+  return !result.ok && isDeviceError(result.message);
+}
+
+/** Outputs travel beside the header, named `<id>/<output>`. */
+function reportEnd(end: RunEnd): void {
+  const tensors = end.results.flatMap((result) =>
+    result.ok
+      ? Object.entries(result.outputs).map(([name, tensor]) => [`${result.id}/${name}`, tensor] as const)
+      : [],
+  );
+  const results = end.results.map((result): RunResult => (result.ok ? { ...result, outputs: {} } : result));
+  post({ kind: 'ended', ...end, results }, tensors);
+}
+
+hideFloat16Array();
+port.on('message', (frames: ArrayBuffer[]) => {
+  accept(frames);
+  void runStaged();
+});

@@ -1,0 +1,228 @@
+// The composition root: the rooms are built and joined here, in the order of the request's way. Start reading here.
+
+import { Admission } from './admission/admission.js';
+import { Forecast } from './admission/forecast.js';
+import { systemClock } from './clock.js';
+import { createCodecs } from './codecs/codecs.js';
+import type { Config } from './config.js';
+import { drain } from './drain.js';
+import { Estimator } from './estimator/estimator.js';
+import { ApiKeys } from './http/api-keys.js';
+import { createAdminApp, createApp, type Routes } from './http/app.js';
+import * as operations from './http/operations.js';
+import { predictHandler } from './http/predict.js';
+import { type Listening, listen } from './http/server.js';
+import { Ledger } from './ledger.js';
+import type { Logger } from './log.js';
+import { NvidiaSmi } from './metrics/gpu.js';
+import { createMetrics } from './metrics/metrics.js';
+import type { LoadReport } from './model-repository/model.js';
+import { Models } from './model-repository/models.js';
+import { findModels } from './model-repository/repository.js';
+import type { Snapshot } from './observer.js';
+import { Positions } from './queue/positions.js';
+import { Queue } from './queue/queue.js';
+import { Runner } from './runner/runner.js';
+import { BusyMeter } from './scaling/scaling.js';
+import { Slot } from './slot/slot.js';
+
+export interface Service {
+  /** Where predictions are made, e.g. `http://127.0.0.1:8080`. */
+  readonly url: string;
+  /** Where operators look: the same, unless there is an admin port. */
+  readonly adminUrl: string;
+  /** The runner's process id, while there is one. */
+  readonly runnerPid: number | undefined;
+  snapshot(): Snapshot;
+  /** Resolves as soon as the models are loaded. */
+  ready(): Promise<void>;
+  /**
+   * Refuses new work after `--drain-delay`, and resolves when all that was admitted is settled and the server closed.
+   *
+   * @param reason for the log
+   * @param delay false: at once, where no balancer has to catch up
+   */
+  drain(reason: string, options?: { delay: boolean }): Promise<void>;
+  /** Ends everything now. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts the server; it listens when this resolves, and is ready when its models are loaded.
+ * Rejects with an Error that says what is wrong with the models folder, the keys file or the address.
+ */
+export async function startService(config: Config, { log }: { log: Logger }): Promise<Service> {
+  const clock = systemClock;
+  const models = new Models(
+    await findModels(config.modelsDir, (message) => log.warn(message)),
+    config.defaultModel,
+  );
+  const estimator = new Estimator();
+  const busyMeter = new BusyMeter(clock);
+  const gpu = new NvidiaSmi({ clock, log });
+  const metrics = createMetrics({ snapshot, models: models.files.map(({ name }) => name), gpu, log });
+  const { observer } = metrics;
+  const ledger = new Ledger(observer, clock);
+  const codecs = createCodecs({ maxBodyBytes: config.maxBodyBytes });
+
+  const runner: Runner = new Runner({
+    settings: {
+      models: models.files,
+      provider: config.provider,
+      deviceId: config.deviceId,
+      requireGpu: config.requireGpu,
+      intraOpThreads: config.intraOpThreads,
+    },
+    loadTimeoutMs: config.runTimeoutMs,
+    log,
+    listener: {
+      loaded(reports) {
+        models.loaded(reports);
+        for (const { name, warmup } of reports) {
+          for (const runMs of warmup?.runMs ?? []) estimator.observe(name, warmup!.workload, runMs);
+        }
+        slot.loaded();
+        logModels(log, reports);
+        onReady();
+      },
+      started: (start) => slot.started(start),
+      ended: (end, outputs) => slot.ended(end, outputs),
+      lost(reason, message) {
+        observer.runnerRestarted(reason);
+        slot.lost(reason, message);
+      },
+      failed: (message) => models.failed(message),
+    },
+  });
+  const slot = new Slot({ runner, estimator, observer, busyMeter, clock, runTimeoutMs: config.runTimeoutMs });
+  const queue: Queue = new Queue({
+    ageMs: config.ageMs,
+    clock,
+    compose: () => slot.compose(),
+    onTake: (batch) => slot.take(batch),
+    onChange() {
+      slot.lineChanged();
+      positions.lineChanged();
+    },
+  });
+  slot.serve(queue);
+  const forecast = new Forecast({ queue, slot, times: estimator, clock });
+  const positions = new Positions({ turns: () => forecast.turns(), clock });
+  ledger.onSettled((prediction, phase) => {
+    if (phase === 'queued') queue.leave(prediction);
+    slot.settled(prediction);
+  });
+
+  const { queueLimit, queueBytes, maxBodyBytes, maxWaitMs, margin, uploadTimeoutMs } = config;
+  const limits = { queueLimit, queueBytes, maxBodyBytes, maxWaitMs, margin };
+  const admission = new Admission({ limits, models, ledger, queue, forecast, estimator, observer, clock });
+  const operationsOptions = { snapshot, metrics, models, estimator, whyNotReady };
+  const routes: Routes = {
+    predict: predictHandler({
+      admission,
+      apiKeys: config.apiKeysFile === undefined ? undefined : await ApiKeys.fromFile(config.apiKeysFile),
+      clock,
+      codecs,
+      ledger,
+      limits: { maxBodyBytes, uploadTimeoutMs },
+      log,
+      models,
+      observer,
+      positions,
+      slot,
+    }),
+    healthz: operations.healthz,
+    readyz: operations.readyz(operationsOptions),
+    metrics: operations.metricsPage(operationsOptions),
+    scaling: operations.scaling(operationsOptions),
+    models: operations.modelList(operationsOptions),
+    model: operations.modelDetails(operationsOptions),
+  };
+
+  const { host, port, adminPort, keepAliveTimeoutMs } = config;
+  // Node's own time-out is only a net below ours, which can say what was missing.
+  const server = { host, keepAliveTimeoutMs, requestTimeoutMs: uploadTimeoutMs + 10_000 };
+  const listening = await listen(createApp(routes, { log, withAdmin: adminPort === undefined }), {
+    ...server,
+    port,
+  });
+  const admin =
+    adminPort === undefined
+      ? undefined
+      : await listen(createAdminApp(routes, log), { ...server, port: adminPort });
+  let onReady: () => void = () => {};
+  const ready = new Promise<void>((resolve) => {
+    onReady = resolve;
+  });
+  const url = urlOf(host, listening.port);
+  const adminUrl = urlOf(host, (admin ?? listening).port);
+  log.info({ url, adminUrl, models: models.files.map(({ name }) => name) }, 'listening');
+  runner.start();
+
+  function whyNotReady(): string[] {
+    const reasons: string[] = [];
+    if (admission.isDraining) reasons.push('draining');
+    if (models.whyNotReady !== undefined) reasons.push(models.whyNotReady);
+    else if (runner.state.kind !== 'up') reasons.push(`runner ${runner.state.kind.replace('_', ' ')}`);
+    return reasons;
+  }
+
+  function snapshot(): Snapshot {
+    const line = [...queue.inOrder()];
+    const oldestMs = line.reduce((oldest, { queuedMs }) => Math.min(oldest, queuedMs), clock.nowMs());
+    return {
+      receiving: ledger.receiving,
+      queued: ledger.queued,
+      running: ledger.running,
+      slotBusy: slot.run !== undefined,
+      queueBytes: ledger.bytes,
+      queueLimit: config.queueLimit,
+      backlogSeconds: forecast.total.knownMs / 1000,
+      oldestQueuedSeconds: (clock.nowMs() - oldestMs) / 1000,
+      runningSeconds: (slot.run?.elapsedMs ?? 0) / 1000,
+      slotBusySecondsTotal: busyMeter.totalSeconds,
+      busyRatio: busyMeter.ratio,
+      ready: whyNotReady().length === 0,
+      draining: admission.isDraining,
+      models: models.list().map(({ name, version, provider }) => ({ name, version, provider, loaded: true })),
+    };
+  }
+
+  async function close(how: 'close' | 'destroy'): Promise<void> {
+    await Promise.all([listening, admin].map((each: Listening | undefined) => each?.[how]()));
+    gpu.stop();
+    await runner.stop();
+    await codecs.close();
+  }
+
+  return {
+    url,
+    adminUrl,
+    get runnerPid() {
+      return runner.pid;
+    },
+    snapshot,
+    ready: () => ready,
+    async drain(reason, { delay } = { delay: true }) {
+      log.info({ reason, ...pick(snapshot()) }, 'draining');
+      const { drainTimeoutMs, drainDelayMs } = config;
+      const drainConfig = { drainTimeoutMs, drainDelayMs: delay ? drainDelayMs : 0 };
+      await drain({ config: drainConfig, admission, forecast, queue, ledger, clock, log });
+      await close('close');
+    },
+    stop: () => close('destroy'),
+  };
+}
+
+/** A literal IPv6 address stands in brackets (RFC 3986, 3.2.2). */
+const urlOf = (host: string, port: number): string =>
+  `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
+
+function logModels(log: Logger, reports: readonly LoadReport[]): void {
+  for (const { name, version, provider, nodes, loadMs, warnings } of reports) {
+    log.info({ model: name, version, provider, nodes, loadMs: Math.round(loadMs) }, 'model loaded');
+    for (const warning of warnings) log.warn({ model: name }, warning);
+  }
+}
+
+const pick = ({ receiving, queued, running }: Snapshot) => ({ receiving, queued, running });

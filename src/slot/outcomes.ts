@@ -1,0 +1,51 @@
+// What the end of a run means for those whom it was for.
+
+import { ServiceError } from '../errors.js';
+import type { RestartReason } from '../observer.js';
+import type { Prediction } from '../prediction.js';
+import { isDeviceError, type PredictionId, type RunResult } from '../runner/protocol.js';
+import type { Tensors } from '../tensor.js';
+
+/** Gives each its own answer or error. */
+export function settle(
+  batch: readonly Prediction[],
+  results: readonly RunResult[],
+  outputs: ReadonlyMap<PredictionId, Tensors>,
+): void {
+  const byId = new Map(results.map((result) => [result.id, result]));
+  for (const prediction of batch) {
+    const result = byId.get(prediction.id)!;
+    if (result.ok) prediction.complete(outputs.get(result.id) ?? {});
+    else prediction.fail(runError(result.message));
+  }
+}
+
+/** What made the device fail may be over with the next runner; what made the model fail is in the input. */
+function runError(message: string): ServiceError {
+  return new ServiceError('run_failed', message, { retryable: isDeviceError(message) });
+}
+
+/** For those whose run was going on as the runner died. */
+export function lostRunError(reason: RestartReason, message: string): ServiceError {
+  switch (reason) {
+    case 'run_timeout':
+      return new ServiceError('run_timeout', 'the run took longer than it may and was ended');
+    case 'cancelled':
+      return new ServiceError('runner_crashed', 'the run was ended: nobody waited for it');
+    case 'crashed':
+    case 'device_error':
+    case 'load_failed':
+      return new ServiceError('runner_crashed', `the runner died during the run: ${message}`);
+  }
+}
+
+/** For one that was about to run each time when a runner died. */
+export function suspectError(deaths: number): ServiceError {
+  return new ServiceError(
+    'runner_crashed',
+    `${deaths} runners died one after the other as this was about to run`,
+    {
+      retryable: false,
+    },
+  );
+}

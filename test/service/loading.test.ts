@@ -1,0 +1,115 @@
+// Models that load, models that do not, and what the server says of them.
+
+import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { PROJECT, startOneslot } from '../support/oneslot.js';
+import { until } from '../support/until.js';
+
+let models: string;
+
+beforeEach(async () => {
+  models = await mkdtemp(join(tmpdir(), 'oneslot-models-'));
+});
+
+afterEach(async () => {
+  await rm(models, { recursive: true });
+});
+
+async function ship(name: string): Promise<void> {
+  await cp(`${PROJECT}models/${name}`, join(models, name), { recursive: true });
+}
+
+async function breakModel(name: string): Promise<void> {
+  await mkdir(join(models, name, '1'), { recursive: true });
+  await writeFile(join(models, name, '1', 'model.onnx'), 'this is no model');
+}
+
+describe('a model that can not be loaded', () => {
+  test('leaves the server alive, not ready, and saying why; it is ready once the model is mended', async () => {
+    await ship('burn');
+    await breakModel('broken');
+    await using oneslot = await startOneslot({ models, ready: false });
+    const { body } = await until(async () => {
+      const answer = await oneslot.get('/readyz');
+      return /broken/.test(JSON.stringify(answer.body)) && answer;
+    });
+    expect(body.ready).toBe(false);
+    expect((await oneslot.get('/healthz')).status).toBe(200);
+    expect(await oneslot.predict('burn', { iterations: [1] })).toMatchObject({
+      status: 503,
+      body: { code: 'not_ready' },
+    });
+    await until(
+      async () => (await oneslot.metric('oneslot_runner_restarts_total', { reason: 'load_failed' })) >= 2,
+    );
+    expect(await oneslot.metric('oneslot_ready')).toBe(0);
+    await cp(`${PROJECT}models/digits/1/model.onnx`, join(models, 'broken', '1', 'model.onnx'));
+    await until(() => oneslot.isReady());
+    expect((await oneslot.get('/models/broken')).body.inputs[0].name).toBe('image');
+  });
+
+  test('with a model.json that does not fit its model says so', async () => {
+    await ship('digits');
+    await writeFile(join(models, 'digits', 'model.json'), '{"cost": "imge"}');
+    await using oneslot = await startOneslot({ models, ready: false });
+    const reasons = await until(async () => {
+      const { body } = await oneslot.get('/readyz');
+      return /imge/.test(JSON.stringify(body.reasons)) && body.reasons.join();
+    });
+    expect(reasons).toContain('model.json');
+    expect(reasons).toContain('image');
+  });
+});
+
+test('a wrong key in model.json ends the start, with the file, the key and the nearest right one', async () => {
+  await ship('digits');
+  await writeFile(join(models, 'digits', 'model.json'), '{"descripton": "digits"}');
+  const error = await startOneslot({ models, ready: false }).catch((reason: Error) => reason);
+  expect(String(error)).toMatch(/digits\/model\.json.*descripton.*description/s);
+});
+
+test('what is loaded is told by /models, /models/{model} and the log', async () => {
+  await using oneslot = await startOneslot();
+  const { body } = await oneslot.get('/models');
+  const names = body.models.map(({ name }: { name: string }) => name);
+  expect(names).toEqual(['burn', 'digits', 'face-detector', 'sentence-embedder']);
+  const digits = (await oneslot.get('/models/digits')).body;
+  expect(digits).toMatchObject({
+    name: 'digits',
+    version: '1',
+    provider: 'cpu',
+    inputs: [{ name: 'image', type: 'float32' }],
+    runMs: { mean: expect.any(Number) },
+    nodes: { CPUExecutionProvider: expect.any(Number) },
+  });
+  expect(digits.loadMs).toBeGreaterThan(0);
+  const line = oneslot.logged('model loaded').find(({ model }) => model === 'digits');
+  expect(line).toMatchObject({ provider: 'cpu', version: '1' });
+  expect(
+    await oneslot.metric('oneslot_model_loaded', { model: 'digits', version: '1', provider: 'cpu' }),
+  ).toBe(1);
+});
+
+test('of several models none is the default: /predict lists them', async () => {
+  await using oneslot = await startOneslot();
+  const answer = await oneslot.post('/predict', '{"inputs": {}}');
+  expect(answer).toMatchObject({ status: 400, body: { code: 'bad_request' } });
+  expect(answer.body.detail).toContain('burn, digits, face-detector, sentence-embedder');
+});
+
+test('a single model is the default', async () => {
+  await ship('burn');
+  await using oneslot = await startOneslot({ models });
+  const answer = await oneslot.post('/predict', '{"inputs": {"iterations": [1]}}');
+  expect(answer.body).toMatchObject({ model: 'burn', version: '1', outputs: { checksum: 525110 } });
+});
+
+test('the highest version is served', async () => {
+  await ship('burn');
+  await cp(join(models, 'burn', '1'), join(models, 'burn', '10'), { recursive: true });
+  await cp(join(models, 'burn', '1'), join(models, 'burn', '9'), { recursive: true });
+  await using oneslot = await startOneslot({ models });
+  expect((await oneslot.get('/models/burn')).body.version).toBe('10');
+});

@@ -1,0 +1,113 @@
+// No silent fallback: the provider that was asked for runs, on a software Vulkan device where there is no GPU, or the
+// server is not ready and says why.
+
+import { cp, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { burnReference } from '../support/burn-reference.js';
+import { burn, burnAnswerOf } from '../support/burns.js';
+import { BURN_SIZE, writeFixtureModels } from '../support/fixture-models.js';
+import { type Oneslot, PROJECT, startOneslot } from '../support/oneslot.js';
+import { unpackSwiftShader } from '../support/swiftshader.js';
+import { until } from '../support/until.js';
+
+let models: string;
+let vulkan: NodeJS.ProcessEnv;
+
+beforeAll(async () => {
+  models = await mkdtemp(join(tmpdir(), 'oneslot-providers-'));
+  vulkan = await unpackSwiftShader(join(models, '.swiftshader'));
+  // A burn of small matrices: a software device is slow.
+  writeFixtureModels(models, ['burn']);
+  await cp(`${PROJECT}models/digits`, join(models, 'digits'), { recursive: true });
+});
+
+afterAll(async () => {
+  await rm(models, { recursive: true });
+});
+
+/** A loader that finds no Vulkan driver, on machines with one too. */
+const NO_VULKAN = { VK_ICD_FILENAMES: '/nowhere/icd.json', VK_DRIVER_FILES: '/nowhere/icd.json' };
+
+async function reasonsOf(oneslot: Oneslot): Promise<string> {
+  const failed = async () => {
+    const { reasons } = (await oneslot.get('/readyz')).body;
+    return /provider|GPU/.test(reasons.join()) && reasons.join();
+  };
+  return await until(failed);
+}
+
+describe('webgpu', () => {
+  test('runs there and is proved: its nodes are counted, and its answers are exact', async () => {
+    await using oneslot = await startOneslot({ models, args: ['--provider', 'webgpu'], env: vulkan });
+    for (const name of ['burn', 'digits']) {
+      const { body } = await oneslot.get(`/models/${name}`);
+      expect(body.provider).toBe('webgpu');
+      expect(body.nodes.WebGpuExecutionProvider).toBeGreaterThan(0);
+    }
+    const asked = [1, 2, 42].map((seed) => ({ iterations: 5, seed, size: BURN_SIZE }));
+    const answers = await Promise.all(
+      asked.map(({ iterations, seed }) => burn(oneslot, iterations, { seed })),
+    );
+    expect(answers.map(burnAnswerOf)).toEqual(asked.map(burnReference));
+  });
+
+  test('without a device keeps the server from being ready, and says so', async () => {
+    await using oneslot = await startOneslot({
+      models,
+      args: ['--provider', 'webgpu'],
+      env: NO_VULKAN,
+      ready: false,
+    });
+    expect(await reasonsOf(oneslot)).toMatch(/model burn .*WebGPU adapter/is);
+    expect((await oneslot.get('/healthz')).status).toBe(200);
+  });
+});
+
+describe('cuda', () => {
+  test('without its libraries keeps the server from being ready, and says so', async () => {
+    await using oneslot = await startOneslot({ models, args: ['--provider', 'cuda'], ready: false });
+    const failed = async () => {
+      const { reasons } = (await oneslot.get('/readyz')).body;
+      return /cuda/i.test(reasons.join()) && reasons.join();
+    };
+    expect(await until(failed)).toMatch(/model burn /);
+  });
+});
+
+describe('auto', () => {
+  test('takes the first that works, and tells why it passed over the others', async () => {
+    await using oneslot = await startOneslot({ models, args: ['--provider', 'auto'], env: vulkan });
+    expect((await oneslot.get('/models/burn')).body.provider).toBe('webgpu');
+    expect(oneslot.log.some(({ msg }) => /provider cuda was passed over/.test(msg))).toBe(true);
+  });
+
+  test('falls to the CPU where there is no GPU, unless one is required', async () => {
+    await using oneslot = await startOneslot({ models, args: ['--provider', 'auto'], env: NO_VULKAN });
+    expect((await oneslot.get('/models/burn')).body.provider).toBe('cpu');
+    await using strict = await startOneslot({
+      models,
+      args: ['--provider', 'auto', '--require-gpu'],
+      env: NO_VULKAN,
+      ready: false,
+    });
+    expect(await reasonsOf(strict)).toMatch(
+      /provider cuda was passed over.*provider webgpu was passed over/s,
+    );
+  });
+});
+
+test('a required GPU is not the CPU', async () => {
+  await using oneslot = await startOneslot({ models, args: ['--require-gpu'], ready: false });
+  expect(await reasonsOf(oneslot)).toContain('a GPU is required');
+});
+
+test('a required GPU that does the main work makes the server ready', async () => {
+  await using oneslot = await startOneslot({
+    models,
+    args: ['--provider', 'webgpu', '--require-gpu'],
+    env: vulkan,
+  });
+  expect(await oneslot.isReady()).toBe(true);
+});

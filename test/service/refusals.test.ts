@@ -1,0 +1,223 @@
+// What is refused is refused early: before the body is read, on a connection that stays usable where HTTP allows it.
+
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { burn, ENDLESS, leavableBurn } from '../support/burns.js';
+import { type Oneslot, openBooks, startOneslot } from '../support/oneslot.js';
+import { RawConnection } from '../support/raw-http.js';
+import { until } from '../support/until.js';
+
+let oneslot: Oneslot;
+
+beforeAll(async () => {
+  oneslot = await startOneslot({ args: ['--max-body', '1MiB', '--upload-timeout', '1'] });
+});
+
+afterAll(async () => {
+  expect(openBooks(await oneslot.metrics())).toBe(0);
+  expect(await oneslot.metric('oneslot_queue_bytes')).toBe(0);
+  await oneslot[Symbol.asyncDispose]();
+});
+
+const DIGIT = JSON.stringify({ inputs: { image: [Array.from({ length: 8 }, () => Array(8).fill(0))] } });
+
+/** The open connection still serves a good request. */
+async function expectUsable(connection: RawConnection): Promise<void> {
+  connection.received = '';
+  connection.sendHead('/predict/digits', { 'Content-Length': DIGIT.length });
+  connection.send(DIGIT);
+  expect(await connection.hears('"outputs"')).toMatch(/^HTTP\/1\.1 200 /);
+}
+
+describe('from the headers alone, with the body unread,', () => {
+  test.each([
+    ['an unknown model', '/predict/digts', { 'Content-Length': 900_000 }, '404', 'did you mean digits'],
+    [
+      'a body over the limit',
+      '/predict/digits',
+      { 'Content-Length': 50_000_000 },
+      '413',
+      '50000000 bytes; at most 1048576',
+    ],
+    [
+      'a content type that nothing reads',
+      '/predict/digits',
+      { 'Content-Type': 'text/csv', 'Content-Length': 900_000 },
+      '415',
+      'text/csv',
+    ],
+    [
+      'a content coding that nothing reads',
+      '/predict/digits',
+      { 'Content-Encoding': 'zstd', 'Content-Length': 900_000 },
+      '415',
+      'zstd',
+    ],
+    [
+      'an answer that can not be given',
+      '/predict/digits',
+      { Accept: 'text/html', 'Content-Length': 900_000 },
+      '406',
+      'text/html',
+    ],
+  ])('%s is refused', async (_what, path, headers, status, detail) => {
+    using connection = await RawConnection.open(oneslot.url);
+    connection.sendHead(path, headers);
+    const answer = await connection.hears('}');
+    expect(answer).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
+    expect(answer).toContain('application/problem+json');
+    expect(answer).toContain(detail);
+    // What is left of such a body is not worth reading.
+    expect(answer).toMatch(/^connection: close\r$/im);
+    connection.end();
+    await connection.closed();
+  });
+
+  test('a client that asks first (Expect: 100-continue) is told no, and sends nothing', async () => {
+    using connection = await RawConnection.open(oneslot.url);
+    connection.sendHead('/predict/digts', { Expect: '100-continue', 'Content-Length': 900_000 });
+    const answer = await connection.hears('}');
+    expect(answer).toMatch(/^HTTP\/1\.1 404 /);
+    expect(answer).not.toContain('100 Continue');
+  });
+
+  test('a client that asks first is told to go on where there is a place', async () => {
+    using connection = await RawConnection.open(oneslot.url);
+    connection.sendHead('/predict/digits', { Expect: '100-continue', 'Content-Length': DIGIT.length });
+    await connection.hears('100 Continue');
+    connection.send(DIGIT);
+    expect(await connection.hears('"outputs"')).toContain('HTTP/1.1 200');
+  });
+});
+
+describe('with its body read,', () => {
+  test.each([
+    ['broken JSON', '{"inputs": {"image": [[', 'bad_request'],
+    ['a wrong shape', '{"inputs": {"image": [[1, 2, 3]]}}', 'invalid_input'],
+    ['a missing input', '{"inputs": {}}', 'invalid_input'],
+    ['nothing at all', '', 'bad_request'],
+  ])('%s costs a 400 and the connection stays usable', async (_what, body, code) => {
+    using connection = await RawConnection.open(oneslot.url);
+    connection.sendHead('/predict/digits', { 'Content-Length': body.length });
+    connection.send(body);
+    const answer = await connection.hears('}');
+    expect(answer).toMatch(/^HTTP\/1\.1 400 /);
+    expect(answer).toContain(`"code":"${code}"`);
+    await expectUsable(connection);
+  });
+
+  test('a small body that was refused from the headers is read and thrown away: the connection stays usable', async () => {
+    using connection = await RawConnection.open(oneslot.url);
+    connection.sendHead('/predict/digts', { 'Content-Length': DIGIT.length });
+    connection.send(DIGIT);
+    expect(await connection.hears('}')).toMatch(/^HTTP\/1\.1 404 /);
+    await expectUsable(connection);
+  });
+
+  test('a chunked body that grows over the limit is cut off', async () => {
+    using connection = await RawConnection.open(oneslot.url);
+    connection.sendHead('/predict/digits', { 'Transfer-Encoding': 'chunked' });
+    const chunk = 'x'.repeat(64 * 1024);
+    for (let sent = 0; sent <= 1024 * 1024; sent += chunk.length) connection.send(`10000\r\n${chunk}\r\n`);
+    const answer = await connection.hears('}');
+    expect(answer).toMatch(/^HTTP\/1\.1 413 /);
+    expect(answer).toContain('1048576 bytes');
+  });
+});
+
+describe('an upload', () => {
+  test('that does not end within --upload-timeout is answered 408, and gives its place back', async () => {
+    using connection = await RawConnection.open(oneslot.url);
+    connection.sendHead('/predict/digits', { 'Content-Length': 1000 });
+    connection.send('{"inputs"');
+    await until(async () => (await oneslot.metric('oneslot_receiving')) === 1);
+    const answer = await connection.hears('}');
+    expect(answer).toMatch(/^HTTP\/1\.1 408 /);
+    expect(answer).toContain('within 1 s; 9 bytes came');
+    expect(await oneslot.metric('oneslot_receiving')).toBe(0);
+  });
+
+  test('whose client vanishes gives its place back', async () => {
+    using connection = await RawConnection.open(oneslot.url);
+    const before = await oneslot.metric('oneslot_predictions_total', {
+      model: 'digits',
+      outcome: 'cancelled',
+    });
+    connection.sendHead('/predict/digits', { 'Content-Length': 1000 });
+    await until(async () => (await oneslot.metric('oneslot_receiving')) === 1);
+    connection.reset();
+    await until(async () => (await oneslot.metric('oneslot_receiving')) === 0);
+    expect(await oneslot.metric('oneslot_predictions_total', { model: 'digits', outcome: 'cancelled' })).toBe(
+      before + 1,
+    );
+  });
+
+  test('holds a place in the count, but never the slot', async () => {
+    using connection = await RawConnection.open(oneslot.url);
+    connection.sendHead('/predict/digits', { 'Content-Length': 1000 });
+    await until(async () => (await oneslot.metric('oneslot_receiving')) === 1);
+    expect((await burn(oneslot, 3, { seed: 2 })).status).toBe(200);
+    connection.reset();
+    await until(async () => (await oneslot.metric('oneslot_receiving')) === 0);
+  });
+});
+
+describe('what is no prediction', () => {
+  test.each([
+    ['GET', '/predict/digits', 405, 'method_not_allowed', 'POST'],
+    ['POST', '/metrics', 405, 'method_not_allowed', 'GET, HEAD'],
+    ['GET', '/nowhere', 404, 'route_not_found', null],
+    ['GET', '/models/digts', 404, 'model_not_found', null],
+    ['GET', '/models/%ff', 400, 'bad_request', null],
+    ['GET', '/models/__proto__', 404, 'model_not_found', null],
+    ['GET', '/models/..%2f..%2fetc', 404, 'model_not_found', null],
+  ])('%s %s is answered %d %s', async (method, path, status, code, allow) => {
+    const answer = await fetch(oneslot.url + path, { method });
+    expect(answer.status).toBe(status);
+    expect(answer.headers.get('content-type')).toBe('application/problem+json');
+    expect(answer.headers.get('allow')).toBe(allow);
+    expect(await answer.json()).toMatchObject({
+      code,
+      status,
+      requestId: answer.headers.get('x-request-id'),
+    });
+  });
+
+  test.each([
+    ['nonsense', 'hello?\r\n\r\n', '400'],
+    ['headers without end', `GET / HTTP/1.1\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`, '431'],
+    [
+      'two lengths',
+      'POST /predict/digits HTTP/1.1\r\nHost: t\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n',
+      '400',
+    ],
+    [
+      'a length and chunks',
+      'POST /predict/digits HTTP/1.1\r\nHost: t\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n',
+      '400',
+    ],
+  ])('%s on the wire is answered as a problem, and the connection ends', async (_what, bytes, status) => {
+    using connection = await RawConnection.open(oneslot.url);
+    connection.send(bytes);
+    const answer = await connection.hears('}');
+    expect(answer).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
+    expect(answer).toContain('application/problem+json');
+    await connection.closed();
+  });
+});
+
+describe('every answer', () => {
+  test('carries the id that its request came with, or a new one', async () => {
+    const own = await fetch(`${oneslot.url}/healthz`, { headers: { 'x-request-id': 'abc-123' } });
+    expect(own.headers.get('x-request-id')).toBe('abc-123');
+    const made = await fetch(`${oneslot.url}/healthz`, { headers: { 'x-request-id': 'with spaces' } });
+    expect(made.headers.get('x-request-id')).toMatch(/^[0-9a-f-]{36}$/);
+  });
+
+  test('of an error tells no stack, no path and no secret', async () => {
+    const long = leavableBurn(oneslot, ENDLESS);
+    const answer = await oneslot.post('/predict/digits', '{"inputs": {"image": "x"}}');
+    long.leave();
+    await long.answer;
+    expect(JSON.stringify(answer.body)).not.toMatch(/ at |\.ts|\.js|node_modules|\/work|\/home/);
+  });
+});

@@ -1,0 +1,241 @@
+// Small models that the tests make for themselves, so that no binary file lies in the repository. Each shows one
+// behaviour; all run on ONNX Runtime's CPU provider.
+
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { burnModel } from '../../models/burn/build.js';
+import {
+  type ConstantSpec,
+  encodeModel,
+  type GraphSpec,
+  type ModelSpec,
+  node,
+} from '../../models/burn/onnx-writer.js';
+import { ELEMENT_TYPES, type ElementType } from '../../src/tensor.js';
+
+interface FixtureModel {
+  /** Content of model.onnx. */
+  readonly onnx: Uint8Array;
+  /** Content of model.json. */
+  readonly settings: Readonly<Record<string, unknown>>;
+}
+
+/** Rows and columns of the fixture `burn`; an iteration takes about 3 µs. */
+export const BURN_SIZE = 32;
+
+/** What the fixture `fails` answers for the index 0, 1, 2 …; it fails on an index beyond them. */
+export const FAILS_VALUES: readonly number[] = [0, 1, 4, 9, 16, 25, 36, 49, 64, 81];
+
+/** Elements that the fixture `big-output` gives for each one that is asked for. */
+export const BIG_OUTPUT_FACTOR = 1000;
+
+/** One thread each: what they compute is too small to share, and the tests need the cores. */
+const ONE_THREAD = { sessionOptions: { intraOpNumThreads: 1 } };
+
+const OTHERS = {
+  'echo-scalar': echo('float32', []),
+  'two-in-two-out': twoInTwoOut(),
+  'zero-rows': zeroRows(),
+  burn: burn(),
+  fails: fails(),
+  'sum-rows': sumRows(),
+  'not-batchable': notBatchable(),
+  strings: strings(),
+  wide: wide(),
+  'big-output': bigOutput(),
+};
+
+export type FixtureName = `echo-${ElementType}` | keyof typeof OTHERS;
+
+const FIXTURES = {
+  ...Object.fromEntries(ELEMENT_TYPES.map((type) => [`echo-${type}`, echo(type, ['n'])])),
+  ...OTHERS,
+} as Readonly<Record<FixtureName, FixtureModel>>;
+
+/** All fixtures but `not-batchable`, which a server refuses to load. */
+export const FIXTURE_NAMES: readonly FixtureName[] = (Object.keys(FIXTURES) as FixtureName[]).filter(
+  (name) => name !== 'not-batchable',
+);
+
+/**
+ * Writes a model repository into a folder.
+ * @param names all fixtures that load, by default
+ */
+export function writeFixtureModels(dir: string, names: readonly FixtureName[] = FIXTURE_NAMES): void {
+  for (const name of names) {
+    const { onnx, settings } = FIXTURES[name];
+    mkdirSync(join(dir, name, '1'), { recursive: true });
+    writeFileSync(join(dir, name, '1', 'model.onnx'), onnx);
+    writeFileSync(join(dir, name, 'model.json'), `${JSON.stringify(settings, null, 2)}\n`);
+  }
+}
+
+function fixture(graph: GraphSpec, settings = {}, opsets?: ModelSpec['opsets']): FixtureModel {
+  const onnx = encodeModel({ graph, producer: 'oneslot tests', ...(opsets !== undefined && { opsets }) });
+  return { onnx, settings: { ...ONE_THREAD, ...settings } };
+}
+
+/** `input` → `output`, the same. */
+function echo(type: ElementType, shape: readonly string[]): FixtureModel {
+  return fixture({
+    name: 'echo',
+    inputs: [{ name: 'input', type, shape }],
+    outputs: [{ name: 'output', type, shape }],
+    nodes: [node('Identity', ['input'], ['output'])],
+  });
+}
+
+/** `a`, `b` of equal length → `sum`, `difference`. */
+function twoInTwoOut(): FixtureModel {
+  const value = (name: string) => ({ name, type: 'float32', shape: ['n'] }) as const;
+  return fixture({
+    name: 'two_in_two_out',
+    inputs: [value('a'), value('b')],
+    outputs: [value('sum'), value('difference')],
+    nodes: [node('Add', ['a', 'b'], ['sum']), node('Sub', ['a', 'b'], ['difference'])],
+  });
+}
+
+/** `x` [n, 4] → `rows` [kept, 4], those that begin with a positive number, and their `indices`; often none. */
+function zeroRows(): FixtureModel {
+  return fixture({
+    name: 'zero_rows',
+    inputs: [{ name: 'x', type: 'float32', shape: ['n', 4] }],
+    outputs: [
+      { name: 'rows', type: 'float32', shape: ['kept', 4] },
+      { name: 'indices', type: 'int64', shape: ['kept'] },
+    ],
+    constants: [
+      { name: 'zero', type: 'float32', dims: [], data: [0] },
+      integer('first', 0),
+      integers('leading', [0]),
+    ],
+    nodes: [
+      node('Gather', ['x', 'first'], ['heads'], { axis: { int: 1 } }),
+      node('Greater', ['heads', 'zero'], ['is_kept']),
+      node('Compress', ['x', 'is_kept'], ['rows'], { axis: { int: 0 } }),
+      node('NonZero', ['is_kept'], ['positions']),
+      node('Squeeze', ['positions', 'leading'], ['indices']),
+    ],
+  });
+}
+
+/** The shipped burn, smaller: a run takes microseconds to as long as a test wants. */
+function burn(): FixtureModel {
+  const settings = {
+    ...ONE_THREAD,
+    cost: 'iterations',
+    defaults: { seed: [1] },
+    warmup: { iterations: { value: [100] } },
+  };
+  return { onnx: burnModel(BURN_SIZE), settings };
+}
+
+/** `index` → `value`, looked up in FAILS_VALUES. One index out of range fails the run of a whole batch. */
+function fails(): FixtureModel {
+  const graph: GraphSpec = {
+    name: 'fails',
+    inputs: [{ name: 'index', type: 'int64', shape: ['batch'] }],
+    outputs: [{ name: 'value', type: 'float32', shape: ['batch'] }],
+    constants: [{ name: 'values', type: 'float32', data: FAILS_VALUES }],
+    nodes: [node('Gather', ['values', 'index'], ['value'])],
+  };
+  return fixture(graph, { batch: { axis: 0, max: 8 } });
+}
+
+/** `x` [batch, n] → `sum` [batch]. Samples of another n can't be joined. */
+function sumRows(): FixtureModel {
+  const graph: GraphSpec = {
+    name: 'sum_rows',
+    inputs: [{ name: 'x', type: 'float32', shape: ['batch', 'n'] }],
+    outputs: [{ name: 'sum', type: 'float32', shape: ['batch'] }],
+    constants: [integers('within_row', [1])],
+    nodes: [node('ReduceSum', ['x', 'within_row'], ['sum'], { keepdims: { int: 0 } })],
+  };
+  return fixture(graph, { batch: { axis: 0, max: 8 } });
+}
+
+/** Declares batches, but takes the mean over all samples off each, so that company changes the answer. */
+function notBatchable(): FixtureModel {
+  const value = (name: string) => ({ name, type: 'float32', shape: ['batch', 4] }) as const;
+  const graph: GraphSpec = {
+    name: 'not_batchable',
+    inputs: [value('x')],
+    outputs: [value('centred')],
+    nodes: [
+      node('ReduceMean', ['x'], ['mean'], { axes: { ints: [0] }, keepdims: { int: 1 } }),
+      node('Sub', ['x', 'mean'], ['centred']),
+    ],
+  };
+  return fixture(graph, { batch: { axis: 0, max: 8 } });
+}
+
+/** `text` → `upper`, in capitals, and `code`: 1 for YES, 0 for NO, 2 for MAYBE, -1 for all else. */
+function strings(): FixtureModel {
+  const graph: GraphSpec = {
+    name: 'strings',
+    inputs: [{ name: 'text', type: 'string', shape: ['n'] }],
+    outputs: [
+      { name: 'upper', type: 'string', shape: ['n'] },
+      { name: 'code', type: 'int64', shape: ['n'] },
+    ],
+    nodes: [
+      // Another locale than C makes loading fail where that locale is not installed.
+      node('StringNormalizer', ['text'], ['upper'], {
+        case_change_action: { string: 'UPPER' },
+        locale: { string: 'C' },
+      }),
+      {
+        op: 'LabelEncoder',
+        domain: 'ai.onnx.ml',
+        inputs: ['upper'],
+        outputs: ['code'],
+        attributes: {
+          keys_strings: { strings: ['YES', 'NO', 'MAYBE'] },
+          values_int64s: { ints: [1, 0, 2] },
+          default_int64: { int: -1 },
+        },
+      },
+    ],
+  };
+  return fixture(graph, {}, { '': 17, 'ai.onnx.ml': 3 });
+}
+
+/** `x` of any length → its `total`, a plain number: for large bodies that cost next to no run time. */
+function wide(): FixtureModel {
+  return fixture({
+    name: 'wide',
+    inputs: [{ name: 'x', type: 'float32', shape: ['n'] }],
+    outputs: [{ name: 'total', type: 'float32', shape: [] }],
+    nodes: [node('ReduceSum', ['x'], ['total'], { keepdims: { int: 0 } })],
+  });
+}
+
+/** `count` → `positions` 0, 1, 2 …, BIG_OUTPUT_FACTOR for each one counted: a large answer to a small request. */
+function bigOutput(): FixtureModel {
+  return fixture({
+    name: 'big_output',
+    inputs: [{ name: 'count', type: 'int64', shape: [1] }],
+    outputs: [{ name: 'positions', type: 'float32', shape: ['size'] }],
+    constants: [
+      integer('zero', 0),
+      integer('one', 1),
+      integer('factor', BIG_OUTPUT_FACTOR),
+      integers('leading', [0]),
+    ],
+    nodes: [
+      node('Mul', ['count', 'factor'], ['sizes']),
+      node('Squeeze', ['sizes', 'leading'], ['size']),
+      node('Range', ['zero', 'size', 'one'], ['integers']),
+      node('Cast', ['integers'], ['positions'], { to: { int: 1 } }),
+    ],
+  });
+}
+
+function integer(name: string, value: number): ConstantSpec {
+  return { name, type: 'int64', dims: [], data: [value] };
+}
+
+function integers(name: string, data: readonly number[]): ConstantSpec {
+  return { name, type: 'int64', data };
+}

@@ -1,0 +1,41 @@
+// Observers for tests: one that hears nothing, and one that keeps all it hears.
+
+import type { Observer } from '../../src/observer.js';
+
+type Moment = keyof Observer;
+
+export const silentObserver: Observer = {
+  received() {},
+  offered() {},
+  refused() {},
+  started() {},
+  runStarted() {},
+  runEnded() {},
+  ended() {},
+  runnerRestarted() {},
+};
+
+/** What was heard, in order: the moment and what came with it. */
+export class RecordingObserver implements Observer {
+  readonly heard: (readonly [Moment, ...unknown[]])[] = [];
+
+  received = this.#hear('received');
+  offered = this.#hear('offered');
+  refused = this.#hear('refused');
+  started = this.#hear('started');
+  runStarted = this.#hear('runStarted');
+  runEnded = this.#hear('runEnded');
+  ended = this.#hear('ended');
+  runnerRestarted = this.#hear('runnerRestarted');
+
+  /** What came with each moment of this kind. */
+  of(moment: Moment): unknown[][] {
+    return this.heard.filter(([heard]) => heard === moment).map(([, ...details]) => details);
+  }
+
+  #hear(moment: Moment): (...details: unknown[]) => void {
+    return (...details) => {
+      this.heard.push([moment, ...details]);
+    };
+  }
+}

@@ -1,0 +1,189 @@
+// The rooms behind the HTTP server, wired as the service wires them, around a clock and a runner that the test moves.
+
+import { Admission, type AdmissionLimits, type Arrival } from '../../src/admission/admission.js';
+import { Forecast } from '../../src/admission/forecast.js';
+import { ServiceError } from '../../src/errors.js';
+import { Estimator } from '../../src/estimator/estimator.js';
+import { Ledger } from '../../src/ledger.js';
+import type { Model } from '../../src/model-repository/model.js';
+import type { Phase, Prediction } from '../../src/prediction.js';
+import { Positions } from '../../src/queue/positions.js';
+import { Queue } from '../../src/queue/queue.js';
+import { BusyMeter } from '../../src/scaling/scaling.js';
+import { Slot } from '../../src/slot/slot.js';
+import { FakeRunner } from './fake-runner.js';
+import { ManualClock } from './manual-clock.js';
+import { RecordingObserver } from './observers.js';
+import { model, type WorkSetup, workFor } from './predictions.js';
+
+export interface RoomsOptions {
+  readonly limits?: Partial<AdmissionLimits>;
+  readonly ageMs?: number;
+  readonly runTimeoutMs?: number;
+  readonly models?: readonly Model[];
+}
+
+const LIMITS: AdmissionLimits = {
+  queueLimit: 64,
+  queueBytes: 1e6,
+  maxBodyBytes: 1e5,
+  maxWaitMs: undefined,
+  margin: 1.2,
+};
+
+/** What a test says of one that comes; the rest is as usual. */
+export interface Coming extends WorkSetup {
+  readonly model?: Model;
+  readonly urgency?: number;
+  readonly patienceMs?: number;
+  readonly bodyBytes?: number;
+  readonly client?: Arrival['client'];
+}
+
+export class Rooms {
+  readonly clock = new ManualClock();
+  readonly observer = new RecordingObserver();
+  readonly estimator = new Estimator();
+  readonly busyMeter = new BusyMeter(this.clock);
+  readonly runner = new FakeRunner(this.clock);
+  readonly ledger = new Ledger(this.observer, this.clock);
+  readonly model: Model;
+  readonly slot: Slot;
+  readonly queue: Queue;
+  readonly forecast: Forecast;
+  readonly positions: Positions;
+  readonly admission: Admission;
+  /** Each that was settled, and the phase that it was in. */
+  readonly settled: { readonly prediction: Prediction; readonly phase: Phase }[] = [];
+  /** Why models are not loaded, where they are not. */
+  whyNotReady: string | undefined;
+  areLoaded = true;
+
+  constructor({ limits, ageMs = 30_000, runTimeoutMs = 900_000, models = [model()] }: RoomsOptions = {}) {
+    const { clock, observer, estimator, busyMeter, runner, ledger } = this;
+    this.model = models[0]!;
+    this.slot = new Slot({ runner, estimator, observer, busyMeter, clock, runTimeoutMs });
+    this.queue = new Queue({
+      ageMs,
+      clock,
+      compose: () => this.slot.compose(),
+      onTake: (batch) => this.slot.take(batch),
+      onChange: () => {
+        this.slot.lineChanged();
+        this.positions.lineChanged();
+      },
+    });
+    const { slot, queue } = this;
+    slot.serve(queue);
+    runner.serve(slot);
+    this.forecast = new Forecast({ queue, slot, times: estimator, clock });
+    this.positions = new Positions({ turns: () => this.forecast.turns(), clock });
+    ledger.onSettled((prediction, phase) => {
+      this.settled.push({ prediction, phase });
+      if (phase === 'queued') queue.leave(prediction);
+      slot.settled(prediction);
+    });
+    this.admission = new Admission({
+      limits: { ...LIMITS, ...limits },
+      models: this.#models(models),
+      ledger,
+      queue,
+      forecast: this.forecast,
+      estimator,
+      observer,
+      clock,
+    });
+  }
+
+  /** A prediction whose body still arrives. @throws ServiceError where it is refused. */
+  admit({ model = this.model, urgency = 3, patienceMs, bodyBytes = 4, client }: Coming = {}): Prediction {
+    return this.admission.admit({ model, urgency, patienceMs, bodyBytes, client });
+  }
+
+  /** The body of one is there. @throws ServiceError where it is refused. */
+  enter(prediction: Prediction, work: WorkSetup = {}): Prediction {
+    this.admission.enter(prediction, workFor(prediction.model, work), 4 * (work.rows ?? 1));
+    return prediction;
+  }
+
+  /** One that comes and has its body with it. @throws ServiceError where it is refused. */
+  come(coming: Coming = {}): Prediction {
+    return this.enter(this.admit(coming), coming);
+  }
+
+  /** Runs of this model take so long. */
+  teach(runMs: number, { model = this.model, rows = 1, cost }: Coming = {}): void {
+    this.estimator.observe(
+      model.name,
+      workFor(model, { rows, ...(cost !== undefined && { cost }) }).workload,
+      runMs,
+    );
+  }
+
+  /** Lets pass what is due in this turn of the event loop, and delivers what is said meanwhile until all is said. */
+  async settle(): Promise<void> {
+    do {
+      this.runner.deliver();
+      await turn();
+    } while (this.runner.unread + this.runner.unheard > 0);
+  }
+
+  /** The present run ends after so long, and whatever follows at once has followed. */
+  async finish(afterMs = 0): Promise<void> {
+    this.clock.advance(afterMs);
+    await this.settle();
+    this.runner.finish();
+    await this.settle();
+  }
+
+  /** Ids of those who run. */
+  get running(): readonly number[] {
+    return this.slot.run?.batch.map(({ id }) => id) ?? [];
+  }
+
+  get line(): readonly number[] {
+    return [...this.queue.inOrder()].map(({ id }) => id);
+  }
+
+  #models(models: readonly Model[]): {
+    areLoaded: boolean;
+    whyNotReady: string | undefined;
+    get(name?: string): Model;
+  } {
+    const isReady = () => this.areLoaded;
+    const why = () => this.whyNotReady;
+    return {
+      get areLoaded() {
+        return isReady();
+      },
+      get whyNotReady() {
+        return why();
+      },
+      get: (name) => models.find((each) => each.name === name) ?? models[0]!,
+    };
+  }
+}
+
+/** Rooms whose runner is up. */
+export async function openRooms(options: RoomsOptions = {}): Promise<Rooms> {
+  const rooms = new Rooms(options);
+  rooms.runner.load();
+  await rooms.settle();
+  return rooms;
+}
+
+/** One turn of the event loop: microtasks, and what was put off to the end of the turn. */
+export async function turn(): Promise<void> {
+  await new Promise((resolve) => setImmediate(resolve));
+}
+
+/** What a call was refused with. @throws Error where it was not. */
+export function refusalOf(call: () => unknown): ServiceError {
+  try {
+    call();
+  } catch (thrown) {
+    if (thrown instanceof ServiceError) return thrown;
+    throw thrown;
+  }
+  throw new Error('expected a refusal, and there was none');
+}
