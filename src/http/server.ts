@@ -22,6 +22,8 @@ export interface ServerOptions {
   readonly requestTimeoutMs: number;
 }
 
+const SWEEP_MS = 20;
+
 export interface Listening {
   readonly port: number;
   /** Ends idle connections at once and the others as soon as they are answered. */
@@ -56,10 +58,12 @@ export async function listen(app: Express, options: ServerOptions): Promise<List
   };
 }
 
+/** Connections fall idle one by one as they are answered, and Node closes only those that are idle right now. */
 async function closeServer(server: Server): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
   server.closeIdleConnections();
-  await closed;
+  const sweep = setInterval(() => server.closeIdleConnections(), SWEEP_MS);
+  await closed.finally(() => clearInterval(sweep));
 }
 
 async function destroyServer(server: Server): Promise<void> {

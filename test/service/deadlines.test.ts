@@ -75,7 +75,7 @@ describe('urgency', () => {
       const headers: Record<string, string> = priority === undefined ? {} : { priority };
       const answer = burn(oneslot, 1, { headers }).then(() => order.push(name));
       await oneslot.queued(waiting + 1);
-      return answer;
+      return { answer };
     };
     const last = await send('last', 'u=7');
     const first = await send('third', 'u=3');
@@ -83,7 +83,7 @@ describe('urgency', () => {
     const urgent = await send('first', 'u=0');
     const urgentToo = await send('second', 'u=0, i');
     blocker.leave();
-    await Promise.all([last, first, second, urgent, urgentToo]);
+    await Promise.all([last, first, second, urgent, urgentToo].map(({ answer }) => answer));
     expect(order).toEqual(['first', 'second', 'third', 'fourth', 'last']);
   });
 });

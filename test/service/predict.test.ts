@@ -9,6 +9,7 @@ import { ELEMENT_TYPES } from '../../src/tensor.js';
 import { BURNS, burn } from '../support/burns.js';
 import { writeFixtureModels } from '../support/fixture-models.js';
 import { type Oneslot, openBooks, PROJECT, startOneslot } from '../support/oneslot.js';
+import { until } from '../support/until.js';
 
 interface Sample {
   readonly label: number;
@@ -99,7 +100,9 @@ describe('the shipped models', () => {
 
   test('one log line a prediction has its times and outcome', async () => {
     await burn(oneslot, 3, { headers: { 'x-request-id': 'log-me' } });
-    const [line] = oneslot.logged('prediction').filter(({ requestId }) => requestId === 'log-me');
+    const line = await until(() =>
+      oneslot.logged('prediction').find(({ requestId }) => requestId === 'log-me'),
+    );
     expect(line).toMatchObject({ model: 'burn', outcome: 'completed', runMs: expect.any(Number) });
     expect(line).toMatchObject({
       receiveMs: expect.any(Number),
