@@ -169,7 +169,8 @@ export async function startService(config: Config, { log }: { log: Logger }): Pr
 
   function snapshot(): Snapshot {
     const line = [...queue.inOrder()];
-    const oldestMs = line.reduce((oldest, { queuedMs }) => Math.min(oldest, queuedMs), clock.nowMs());
+    const nowMs = clock.nowMs();
+    const oldestMs = line.reduce((oldest, { queuedMs }) => Math.min(oldest, queuedMs), nowMs);
     return {
       receiving: ledger.receiving,
       queued: ledger.queued,
@@ -178,7 +179,7 @@ export async function startService(config: Config, { log }: { log: Logger }): Pr
       queueBytes: ledger.bytes,
       queueLimit: config.queueLimit,
       backlogSeconds: forecast.total.knownMs / 1000,
-      oldestQueuedSeconds: (clock.nowMs() - oldestMs) / 1000,
+      oldestQueuedSeconds: (nowMs - oldestMs) / 1000,
       runningSeconds: (slot.run?.elapsedMs ?? 0) / 1000,
       slotBusySecondsTotal: busyMeter.totalSeconds,
       busyRatio: busyMeter.ratio,
