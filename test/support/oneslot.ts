@@ -41,6 +41,7 @@ export class Oneslot implements AsyncDisposable {
   url = '';
   adminUrl = '';
   readonly exited: Promise<Exit>;
+  hasEnded = false;
 
   constructor(readonly child: ChildProcess) {
     createInterface({ input: child.stdout! }).on('line', (line) =>
@@ -49,7 +50,10 @@ export class Oneslot implements AsyncDisposable {
     child.stderr!.setEncoding('utf8').on('data', (text: string) => {
       this.stderr += text;
     });
-    this.exited = once(child, 'close').then(([code, signal]) => ({ code, signal }));
+    this.exited = once(child, 'close').then(([code, signal]) => {
+      this.hasEnded = true;
+      return { code, signal };
+    });
   }
 
   get pid(): number {
@@ -128,12 +132,12 @@ export async function startOneslot({
     env: { ...process.env, ...env },
   });
   const oneslot = new Oneslot(child);
-  const listening = until(() => oneslot.logged('listening')[0]);
-  const failed = oneslot.exited.then(({ code }) => {
-    throw new Error(`oneslot ended with ${code} before it listened: ${oneslot.stderr}`);
+  const [line] = await until(() => {
+    const lines = oneslot.logged('listening');
+    return (lines.length > 0 || oneslot.hasEnded) && lines;
   });
-  const { url, adminUrl } = await Promise.race([listening, failed]);
-  failed.catch(() => {});
+  if (line === undefined) throw new Error(`oneslot ended before it listened: ${oneslot.stderr}`);
+  const { url, adminUrl } = line;
   oneslot.url = url as string;
   oneslot.adminUrl = adminUrl as string;
   if (ready) await until(() => oneslot.isReady());
