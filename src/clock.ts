@@ -13,8 +13,11 @@ export interface Clock {
 /** setTimeout fires at once beyond this. */
 const MAX_DELAY_MS = 2 ** 31 - 1;
 
+/** performance.now() counts from its thread's start. */
+const STARTED_MS = Number(process.hrtime.bigint()) / 1e6 - performance.now();
+
 export function monotonicMs(): number {
-  return Number(process.hrtime.bigint()) / 1e6;
+  return STARTED_MS + performance.now();
 }
 
 export const systemClock: Clock = {

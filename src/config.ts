@@ -5,6 +5,8 @@ import { InvalidArgumentError, Option } from 'commander';
 import type { ProviderChoice } from './model-repository/model.js';
 
 const PROVIDERS = ['cpu', 'cuda', 'webgpu', 'auto'] as const satisfies readonly ProviderChoice[];
+/** `auto`: where the platform is found. */
+const SIGNAL_CHOICES = ['auto', 'on', 'off'] as const;
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 
 /** What values an option takes, in words and as a parser that throws InvalidArgumentError. */
@@ -50,6 +52,11 @@ function kind<Value>(takes: string, read: (text: string) => Value | undefined): 
   };
   return { takes, parse };
 }
+
+/** CloudWatch's own rule; names of AWS' services are theirs. */
+const namespace = kind('a name of letters, digits and . _ - / # : that does not begin with AWS/', (value) =>
+  /^(?!AWS\/|:)[\w.\-/#:]{1,255}$/.test(value) ? value : undefined,
+);
 
 function oneOf<const Choice extends string>(choices: readonly Choice[]): Kind<Choice> {
   return kind(choices.join(', '), (value) => choices.find((choice) => choice === value));
@@ -131,7 +138,7 @@ const OPTIONS = {
     flag: '--require-gpu [boolean]',
     fallback: 'false',
     kind: boolean,
-    help: 'Not ready unless a GPU does the main work of every model',
+    help: 'Not ready unless a GPU does the main work of every model but those whose model.json says cpu',
   },
   intraOpThreads: {
     flag: '--intra-op-threads <n>',
@@ -178,7 +185,13 @@ const OPTIONS = {
     flag: '--run-timeout <seconds>',
     fallback: '900',
     kind: seconds(0.001, 7 * DAY_S),
-    help: 'Hard limit of a run, and of loading the models; the runner is then replaced',
+    help: 'Hard limit of a run; the runner is then replaced',
+  },
+  loadTimeoutMs: {
+    flag: '--load-timeout <seconds>',
+    fallback: '900',
+    kind: seconds(0.001, 7 * DAY_S),
+    help: 'Hard limit of loading the models; the runner is then replaced',
   },
   ageMs: {
     flag: '--age-seconds <seconds>',
@@ -208,6 +221,54 @@ const OPTIONS = {
     flag: '--api-keys <file>',
     kind: text,
     help: 'Keys file: predictions then need a key (see: oneslot key --help)',
+  },
+  cloudwatchMetrics: {
+    flag: '--cloudwatch-metrics <when>',
+    fallback: 'auto',
+    kind: oneOf(SIGNAL_CHOICES),
+    help: 'Writes metrics for CloudWatch to stdout, a line a period; auto: in ECS tasks',
+  },
+  cloudwatchNamespace: {
+    flag: '--cloudwatch-namespace <name>',
+    fallback: 'oneslot',
+    kind: namespace,
+    help: 'Namespace of these metrics',
+  },
+  cloudwatchPeriodMs: {
+    flag: '--cloudwatch-period <seconds>',
+    fallback: '60',
+    kind: seconds(1, 3600),
+    help: 'Time between two such lines; scaling on a sum needs 60',
+  },
+  taskProtection: {
+    flag: '--task-protection <when>',
+    fallback: 'auto',
+    kind: oneOf(SIGNAL_CHOICES),
+    help: 'Keeps ECS from scaling this task in while it has work; auto: in ECS tasks',
+  },
+  podDeletionCost: {
+    flag: '--pod-deletion-cost <when>',
+    fallback: 'auto',
+    kind: oneOf(SIGNAL_CHOICES),
+    help: 'Tells Kubernetes what deleting this pod would lose; auto: in pods with a service account token',
+  },
+  spotNotices: {
+    flag: '--spot-notices <when>',
+    fallback: 'auto',
+    kind: oneOf(SIGNAL_CHOICES),
+    help: 'Drains when EC2 says that it takes this Spot instance away; auto: in ECS tasks on EC2',
+  },
+  orcaReport: {
+    flag: '--orca-report [boolean]',
+    fallback: 'false',
+    kind: boolean,
+    help: 'Adds an ORCA load report to every answer, for balancers that weigh replicas by it',
+  },
+  targetBacklogMs: {
+    flag: '--target-backlog <seconds>',
+    fallback: '30',
+    kind: seconds(0.001, DAY_S),
+    help: 'The backlog at which that report says that this replica is fully used',
   },
   logLevel: {
     flag: '--log-level <level>',

@@ -18,6 +18,8 @@ export interface DrainOptions {
   readonly ledger: Ledger;
   readonly clock: Clock;
   readonly log: Pick<Logger, 'warn'>;
+  /** Fails a run that is predicted to end too late at once, so that its caller can begin anew. @default false */
+  readonly failsLateRun?: boolean;
 }
 
 /** Resolves when every caller has an answer and no run goes on, or at `--drain-timeout`. */
@@ -26,10 +28,20 @@ export async function drain(options: DrainOptions): Promise<void> {
   admission.announceDrain();
   await new Promise<void>((resolve) => void clock.after(config.drainDelayMs, resolve));
   admission.drain(clock.nowMs() + config.drainTimeoutMs);
+  if (options.failsLateRun === true) failLateRun(options);
   refuseWhatDoesNotFit(options);
   if (await isIdleWithin(config.drainTimeoutMs, options)) return;
   log.warn({ open: ledger.open.length }, 'drain time-out: what is left is lost');
   for (const prediction of ledger.open) prediction.fail(lostError(prediction, config.drainTimeoutMs));
+}
+
+/** Without an estimate it goes on: it may end in time. */
+function failLateRun({ config, forecast, ledger }: DrainOptions): void {
+  if (forecast.rest.knownMs <= config.drainTimeoutMs) return;
+  const message = 'this replica shuts down before the run would end';
+  for (const prediction of ledger.open) {
+    if (prediction.phase === 'running') prediction.fail(new ServiceError('runner_crashed', message));
+  }
 }
 
 /** Whoever can't be served in the time that is left is told at once, so that it can go elsewhere. */

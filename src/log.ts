@@ -17,6 +17,8 @@ const FLUSH_MS = 1000;
 
 export interface Log {
   readonly log: Logger;
+  /** Writes a line as it is, whatever the level, between the log's own lines and never within one. */
+  writeLine(line: string): void;
   /** Resolves when the lines so far are written, or can't be; to be awaited before the process exits. */
   flush(): Promise<void>;
 }
@@ -26,13 +28,25 @@ export interface Log {
  * pipe loses lines, never predictions.
  */
 export function createLog(level: string): Log {
-  if (isatty(STDOUT)) return { log: pino({ level, base: null }, prettyStream()), flush: async () => {} };
+  if (isatty(STDOUT)) return terminalLog(level);
   // What pino.destination() would make, without its hook that at exit tries for ever to write to a full disk.
   const destination = new sonicBoom.SonicBoom({ fd: STDOUT, sync: false, maxLength: MAX_HELD_BYTES });
   destination.on('error', () => {});
   const written = () => new Promise<void>((resolve) => destination.flush(() => resolve()));
   const givenUp = () => new Promise<void>((resolve) => setTimeout(resolve, FLUSH_MS).unref());
-  return { log: pino(jsonOptions(level), destination), flush: () => Promise.race([written(), givenUp()]) };
+  return {
+    log: pino(jsonOptions(level), destination),
+    writeLine: (line) => void destination.write(`${line}\n`),
+    flush: () => Promise.race([written(), givenUp()]),
+  };
+}
+
+function terminalLog(level: string): Log {
+  return {
+    log: pino({ level, base: null }, prettyStream()),
+    writeLine: (line) => void process.stdout.write(`${line}\n`),
+    flush: async () => {},
+  };
 }
 
 function jsonOptions(level: string): pino.LoggerOptions {

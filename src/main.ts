@@ -52,7 +52,7 @@ function keyFor(name: string, command: Command): ReturnType<typeof newKey> {
 
 async function serve(parsed: Record<string, unknown>): Promise<void> {
   const config = configOf(parsed);
-  const { log, flush } = createLog(config.logLevel);
+  const { log, flush, writeLine } = createLog(config.logLevel);
   const exit = (code: number): void => {
     void flush().finally(() => process.exit(code));
   };
@@ -63,7 +63,7 @@ async function serve(parsed: Record<string, unknown>): Promise<void> {
   process.on('uncaughtException', crash);
   process.on('unhandledRejection', crash);
   if (unknownVariables.length > 0) log.warn({ variables: unknownVariables }, 'unknown variables are ignored');
-  const service = await startService(config, { log }).catch((error: Error) => {
+  const service = await startService(config, { log, writeLine }).catch((error: Error) => {
     process.stderr.write(`oneslot: ${error.message}\n`);
     return undefined;
   });

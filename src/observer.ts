@@ -28,6 +28,27 @@ export const RESTART_REASONS = [
 ] as const;
 export type RestartReason = (typeof RESTART_REASONS)[number];
 
+/** Calls of the platform's own endpoints, and how they may end. */
+export const PLATFORM_CALLS = [
+  'task_metadata',
+  'task_protection',
+  'pod_deletion_cost',
+  'spot_token',
+  'spot_notice',
+] as const;
+export type CallName = (typeof PLATFORM_CALLS)[number];
+
+export const CALL_RESULTS = [
+  'ok',
+  'refused',
+  'forbidden',
+  'throttled',
+  'timeout',
+  'unreachable',
+  'invalid',
+] as const;
+export type CallResult = (typeof CALL_RESULTS)[number];
+
 export interface LoadedModel {
   readonly name: string;
   readonly version: string;

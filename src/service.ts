@@ -23,7 +23,10 @@ import type { Snapshot } from './observer.js';
 import { Positions } from './queue/positions.js';
 import { Queue } from './queue/queue.js';
 import { Runner } from './runner/runner.js';
+import { OrcaReport } from './scaling/orca-report.js';
 import { BusyMeter } from './scaling/scaling.js';
+import { Signals } from './scaling/signals.js';
+import type { SpotNotice } from './scaling/spot-notice.js';
 import { Slot } from './slot/slot.js';
 
 export interface Service {
@@ -47,11 +50,20 @@ export interface Service {
   stop(): Promise<void>;
 }
 
+export interface ServiceOutput {
+  readonly log: Logger;
+  /** Writes a line beside the log's. @default metrics for CloudWatch are written nowhere */
+  readonly writeLine?: (line: string) => void;
+}
+
+/** Of a Spot instance's last two minutes, what answers need to be sent and processes to end. */
+const SPOT_SPARE_MS = 10_000;
+
 /**
  * Starts the server; it listens when this resolves, and is ready when its models are loaded.
  * Rejects with an Error that says what is wrong with the models folder, the keys file or the address.
  */
-export async function startService(config: Config, { log }: { log: Logger }): Promise<Service> {
+export async function startService(config: Config, { log, writeLine }: ServiceOutput): Promise<Service> {
   const clock = systemClock;
   const models = new Models(
     await findModels(config.modelsDir, (message) => log.warn(message)),
@@ -73,7 +85,7 @@ export async function startService(config: Config, { log }: { log: Logger }): Pr
       requireGpu: config.requireGpu,
       intraOpThreads: config.intraOpThreads,
     },
-    loadTimeoutMs: config.runTimeoutMs,
+    loadTimeoutMs: config.loadTimeoutMs,
     log,
     listener: {
       loaded(reports) {
@@ -142,14 +154,21 @@ export async function startService(config: Config, { log }: { log: Logger }): Pr
   const { host, port, adminPort, keepAliveTimeoutMs } = config;
   // Node's own time-out is only a net below ours, which can say what was missing.
   const server = { host, keepAliveTimeoutMs, requestTimeoutMs: uploadTimeoutMs + 10_000 };
-  const listening = await listen(createApp(routes, { log, withAdmin: adminPort === undefined }), {
+  const { targetBacklogMs } = config;
+  const orcaReport = new OrcaReport({ clock, snapshot, totals: () => metrics.totals, targetBacklogMs });
+  const app = {
+    log,
+    isDraining: () => admission.isDraining,
+    orcaReport: config.orcaReport ? () => orcaReport.header() : undefined,
+  };
+  const listening = await listen(createApp(routes, { ...app, withAdmin: adminPort === undefined }), {
     ...server,
     port,
   });
   const admin =
     adminPort === undefined
       ? undefined
-      : await listen(createAdminApp(routes, log), { ...server, port: adminPort });
+      : await listen(createAdminApp(routes, app), { ...server, port: adminPort });
   let onReady: () => void = () => {};
   const ready = new Promise<void>((resolve) => {
     onReady = resolve;
@@ -158,6 +177,20 @@ export async function startService(config: Config, { log }: { log: Logger }): Pr
   const adminUrl = urlOf(host, (admin ?? listening).port);
   log.info({ url, adminUrl, models: models.files.map(({ name }) => name) }, 'listening');
   runner.start();
+  const signals = new Signals({
+    config,
+    clock,
+    log,
+    snapshot,
+    demand: () => ledger.queued + ledger.running,
+    refusals: () => metrics.totals.refused,
+    count: (call, result) => metrics.platformCalled(call, result),
+    addCalls: (calls) => metrics.addCalls(calls),
+    writeLine: writeLine ?? (() => {}),
+    onSpotNotice: (notice) => void leaveSpot(notice).catch((err) => log.error({ err }, 'drain failed')),
+  });
+  /** When a Spot instance is taken away, once that is known. */
+  let leaveByMs: number | undefined;
 
   function whyNotReady(): string[] {
     const reasons: string[] = [];
@@ -189,7 +222,25 @@ export async function startService(config: Config, { log }: { log: Logger }): Pr
     };
   }
 
+  /** A notice cuts the time short, and leaves none for balancers to catch up. */
+  function drainTimes(delay: boolean): Pick<Config, 'drainDelayMs' | 'drainTimeoutMs'> {
+    const { drainTimeoutMs, drainDelayMs } = config;
+    if (leaveByMs === undefined) return { drainTimeoutMs, drainDelayMs: delay ? drainDelayMs : 0 };
+    const leftMs = Math.max(0, leaveByMs - clock.nowMs());
+    return { drainTimeoutMs: Math.min(drainTimeoutMs, leftMs), drainDelayMs: 0 };
+  }
+
+  /** The process stays and refuses: one that ended would only be started again on the same instance. */
+  async function leaveSpot({ action, leftMs }: SpotNotice): Promise<void> {
+    log.warn({ action, leftMs, ...pick(snapshot()) }, 'draining: EC2 takes this instance away');
+    leaveByMs = clock.nowMs() + Math.max(0, leftMs - SPOT_SPARE_MS);
+    const failsLateRun = true;
+    await drain({ config: drainTimes(false), admission, forecast, queue, ledger, clock, log, failsLateRun });
+    log.info('drained: refuses until it is ended');
+  }
+
   async function close(how: 'close' | 'destroy'): Promise<void> {
+    signals.stop();
     await Promise.all([listening, admin].map((each: Listening | undefined) => each?.[how]()));
     gpu.stop();
     await runner.stop();
@@ -206,9 +257,7 @@ export async function startService(config: Config, { log }: { log: Logger }): Pr
     ready: () => ready,
     async drain(reason, { delay } = { delay: true }) {
       log.info({ reason, ...pick(snapshot()) }, 'draining');
-      const { drainTimeoutMs, drainDelayMs } = config;
-      const drainConfig = { drainTimeoutMs, drainDelayMs: delay ? drainDelayMs : 0 };
-      await drain({ config: drainConfig, admission, forecast, queue, ledger, clock, log });
+      await drain({ config: drainTimes(delay), admission, forecast, queue, ledger, clock, log });
       await close('close');
     },
     stop: () => close('destroy'),

@@ -61,8 +61,14 @@ export function elementCount(dims: readonly number[]): number {
   return dims.reduce((product, size) => product * size, 1);
 }
 
-/** Payload size in bytes; strings count their UTF-16 length, which bounds what they hold in memory. */
+/** What a string takes in memory beside its characters: its header, its padding, and its place in a list that grows. */
+export const STRING_BYTES = 32;
+
+/**
+ * What a tensor holds in memory, in bytes. A string counts for its characters at two bytes each, as where one of them is
+ * beyond Latin-1, and for what it takes besides: millions of short or empty ones would else hold memory that nobody counts.
+ */
 export function tensorBytes(tensor: Tensor): number {
   if (tensor.type !== 'string') return tensor.bytes.byteLength;
-  return tensor.strings.reduce((sum, text) => sum + 2 * text.length, 0);
+  return tensor.strings.reduce((sum, text) => sum + STRING_BYTES + 2 * text.length, 0);
 }

@@ -216,6 +216,7 @@ export class Admission {
     const excessMs = (waitMs + ownMs) * limits.margin - leftMs;
     if (excessMs <= 0) return;
     const message = `the wait is ${seconds(waitMs)} and the run ${seconds(ownMs)}, with ${seconds(leftMs)} left`;
+    // Where its own run alone is longer than its patience, no time to come back would make sense.
     const retryable = ownMs * limits.margin <= patienceMs;
     throw this.#refusal('deadline_unattainable', message, { urgency, retryAfterMs: excessMs, retryable });
   }
@@ -250,7 +251,7 @@ export class Admission {
     const { queue, forecast } = this.#options;
     const waitMs = known(forecast.waitOf(urgency));
     return new ServiceError(code, message, {
-      retryAfterMs: Math.ceil(retryAfterMs || UNKNOWN_RETRY_MS),
+      ...(retryable !== false && { retryAfterMs: Math.ceil(retryAfterMs || UNKNOWN_RETRY_MS) }),
       queueDepth: queue.queued,
       ...(waitMs !== undefined && { estimatedWaitMs: Math.round(waitMs) }),
       ...(retryable !== undefined && { retryable }),

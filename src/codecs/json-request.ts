@@ -8,6 +8,7 @@ import { readTensor } from '../json/tensor-reader.js';
 import { noSuch } from '../nearest.js';
 import type { Tensor, TensorSpec } from '../tensor.js';
 import type { GivenInputs } from './inputs.js';
+import { checkOutput, noOutputs } from './outputs.js';
 
 /** What of a model is needed to read a request for it. Goes to worker threads, so it is plain data. */
 export interface RequestPlan {
@@ -100,16 +101,13 @@ class RequestReader {
       if (this.#reader.peek() !== BYTE.quote) throw this.#unexpected('"outputs"', expected);
       names.push(this.#outputName(names));
     });
-    if (names.length === 0)
-      throw new ServiceError('bad_request', '"outputs" is empty: name one, or leave it out');
+    if (names.length === 0) throw noOutputs();
     return names;
   }
 
   #outputName(before: readonly string[]): string {
     const name = this.#reader.string();
-    const { outputs } = this.#plan;
-    if (!outputs.includes(name)) throw new ServiceError('bad_request', noSuch('output', name, outputs));
-    if (before.includes(name)) throw new ServiceError('bad_request', `output ${name} is asked for twice`);
+    checkOutput(name, { known: this.#plan.outputs, before });
     return name;
   }
 

@@ -26,7 +26,7 @@ const STALLED_MS = 60_000;
 export function checkRawAnswer({ answerType, model }: PredictHeaders, outputs: readonly string[]): void {
   if (answerType !== 'application/octet-stream') return;
   if (outputs.length !== 1) {
-    const message = `a raw answer holds one output; ${model.name} would give ${outputs.join(', ')}: ask for one of them`;
+    const message = `a raw answer holds one output; ${model.name} would give ${outputs.join(', ')}: ask for one, as in ?outputs=${outputs[0]}`;
     throw new ServiceError('not_acceptable', message);
   }
   const spec = model.signature.outputs.find(({ name }) => name === outputs[0]);
@@ -47,13 +47,9 @@ export async function sendAnswer(
   const startedMs = clock.nowMs();
   const { headers: own, body } = await encode(outputs, { codecs, headers });
   exchange.encodeMs = clock.nowMs() - startedMs;
-  holdUntilTaken(exchange, body.byteLength, ledger);
   if (exchange.events === undefined) sendBody(exchange, own, body);
-  else
-    exchange.events.end(
-      'result',
-      Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8'),
-    );
+  else exchange.events.end('result', bufferOf(body).toString('utf8'));
+  holdUntilTaken(exchange, body.byteLength, ledger);
   logEnd(exchange, options);
 }
 
@@ -82,11 +78,19 @@ function sendBody(exchange: Exchange, headers: Encoded['headers'], body: Uint8Ar
   for (const name in headers) response.setHeader(name, headers[name]!);
   response.setHeader('Content-Length', body.byteLength);
   response.setHeader('Server-Timing', serverTiming(exchange));
-  response.end(body);
+  if (body.byteLength > ONE_WRITE_BYTES) response.end(body);
+  else response.end(bufferOf(body).toString('latin1'), 'latin1');
 }
+
+/** Node sends a string of one byte a character together with the headers, as one piece; bytes as a second one. */
+const ONE_WRITE_BYTES = 16 * 1024;
+
+const bufferOf = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
 /** What callers do not take counts as held, so that slow readers are refused and not gathered in memory. */
 function holdUntilTaken({ response }: Exchange, bytes: number, ledger: Ledger): void {
+  // Mostly the kernel has taken all of it by now.
+  if (response.writableLength === 0) return;
   const release = ledger.holdAnswer(bytes);
   response.once('close', release);
   response.setTimeout(STALLED_MS, () => response.destroy());

@@ -1,6 +1,5 @@
 // The whole HTTP chain as one list. Express lives here and nowhere else.
 
-import { randomUUID } from 'node:crypto';
 import express, {
   type ErrorRequestHandler,
   type Express,
@@ -10,8 +9,8 @@ import express, {
 } from 'express';
 import { asServiceError, ServiceError } from '../errors.js';
 import type { Logger } from '../log.js';
+import { ORCA_HEADER } from '../scaling/orca-report.js';
 import { sendProblem } from './problem.js';
-import { requestIdOf } from './request-headers.js';
 
 export interface Routes {
   readonly predict: RequestHandler;
@@ -23,30 +22,37 @@ export interface Routes {
   readonly model: RequestHandler;
 }
 
+export interface AppOptions {
+  readonly log: Logger;
+  readonly isDraining: () => boolean;
+  /** The load report that every answer carries, where one is asked for. */
+  readonly orcaReport?: (() => string | undefined) | undefined;
+}
+
 /** Predictions and, unless there is an admin port, everything else. */
-export function createApp(routes: Routes, { log, withAdmin }: { log: Logger; withAdmin: boolean }): Express {
-  const app = bareApp();
+export function createApp(routes: Routes, options: AppOptions & { readonly withAdmin: boolean }): Express {
+  const app = bareApp(options);
   app.post(['/predict', '/predict/:model'], routes.predict);
   app.all(['/predict', '/predict/:model'], allowOnly('POST'));
-  if (withAdmin) addAdmin(app, routes);
-  return closeChain(app, log);
+  if (options.withAdmin) addAdmin(app, routes);
+  return closeChain(app, options);
 }
 
 /** What operators and platforms read. */
-export function createAdminApp(routes: Routes, log: Logger): Express {
-  const app = bareApp();
+export function createAdminApp(routes: Routes, options: AppOptions): Express {
+  const app = bareApp(options);
   addAdmin(app, routes);
-  return closeChain(app, log);
+  return closeChain(app, options);
 }
 
-function bareApp(): Express {
+function bareApp(options: AppOptions): Express {
   const app = express();
   app.disable('x-powered-by');
   // A digest of every answer, for conditional requests that nobody makes here.
   app.disable('etag');
-  // The query is read by nobody; its parser would be one more thing to attack.
+  // What little of the query is read needs no parser that makes objects of it: it would be one more thing to attack.
   app.set('query parser', false);
-  app.use(identify);
+  addHeadersLate(app, options);
   return app;
 }
 
@@ -63,17 +69,24 @@ function addAdmin(app: Express, routes: Routes): void {
   );
 }
 
-function closeChain(app: Express, log: Logger): Express {
+function closeChain(app: Express, { log }: AppOptions): Express {
   app.use(nothingHere);
   app.use(errorHandler(log));
   return app;
 }
 
-function identify(request: Request, response: Response, next: () => void): void {
-  const requestId = requestIdOf(request.get('x-request-id')) ?? randomUUID();
-  response.locals.requestId = requestId;
-  response.setHeader('X-Request-Id', requestId);
-  next();
+/**
+ * Answers end their connections while the server drains, so that clients which keep theirs open move on to another
+ * replica. Asked as the answer begins: its request may have come long before, and the load report must be fresh.
+ */
+function addHeadersLate(app: Express, { isDraining, orcaReport }: AppOptions): void {
+  const { writeHead } = app.response;
+  app.response.writeHead = function (this: Response, ...head: unknown[]) {
+    if (isDraining()) this.setHeader('Connection', 'close');
+    const report = orcaReport?.();
+    if (report !== undefined) this.setHeader(ORCA_HEADER, report);
+    return (writeHead as (...head: unknown[]) => Response).apply(this, head);
+  };
 }
 
 function allowOnly(methods: string): RequestHandler {

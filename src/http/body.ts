@@ -18,8 +18,8 @@ export class ClientLeft extends Error {
 export interface BodyLimits {
   readonly maxBytes: number;
   readonly timeoutMs: number;
-  /** Aborted when nobody wants the body any more; what has come of it is then let go at once. */
-  readonly signal: AbortSignal;
+  /** Rejects when nobody wants the body any more; what has come of it is then let go at once. */
+  readonly unwanted: Promise<never>;
 }
 
 /** Size that the headers promise; undefined for a chunked body. No body has size 0. */
@@ -30,7 +30,7 @@ export function promisedBytes(request: Request): number | undefined {
 
 /**
  * The whole body. Rejects with ServiceError `upload_timeout` or `body_too_large`, with ClientLeft when there is nobody
- * any more to answer, and with the signal's reason.
+ * any more to answer, and with what `unwanted` rejects with.
  */
 export async function readBody(
   request: Request,
@@ -49,26 +49,28 @@ export async function readBody(
     };
     const onEnd = (): void => finish(undefined);
     const onClose = (): void => finish(new ClientLeft());
-    const onAbort = (): void => finish(limits.signal.reason as Error);
+    let isOver = false;
     const finish = (error: Error | undefined): void => {
+      if (isOver) return;
+      isOver = true;
       clearTimeout(timer);
       request.off('data', onData).off('end', onEnd).off('close', onClose).off('error', onClose);
-      limits.signal.removeEventListener('abort', onAbort);
       if (error === undefined) {
         resolve(collector.take());
         return;
       }
       request.pause();
+      collector.drop();
       reject(error);
     };
     request.on('data', onData).on('end', onEnd).on('close', onClose).on('error', onClose);
-    limits.signal.addEventListener('abort', onAbort);
+    limits.unwanted.catch(finish);
   });
 }
 
 /** Fills a buffer of the promised size, or gathers chunks where none was promised. */
 class Collector {
-  readonly #buffer: Buffer | undefined;
+  #buffer: Buffer | undefined;
   readonly #chunks: Buffer[] = [];
   readonly #maxBytes: number;
   length = 0;
@@ -88,8 +90,19 @@ class Collector {
     return true;
   }
 
+  /** What has come, once: it is not held here any longer. */
   take(): Uint8Array {
-    if (this.#buffer !== undefined) return this.#buffer;
+    const whole = this.#buffer ?? this.#joined();
+    this.drop();
+    return whole;
+  }
+
+  drop(): void {
+    this.#buffer = undefined;
+    this.#chunks.length = 0;
+  }
+
+  #joined(): Buffer {
     const joined = Buffer.allocUnsafeSlow(this.length);
     let offset = 0;
     for (const chunk of this.#chunks) offset += chunk.copy(joined, offset);

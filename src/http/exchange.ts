@@ -11,12 +11,14 @@ import type { EventStream } from './events.js';
 export const ANSWER_TYPES = ['application/json', 'application/octet-stream', 'text/event-stream'] as const;
 export type AnswerType = (typeof ANSWER_TYPES)[number];
 
-/** What the headers say, once they are known to make sense. */
+/** What the headers and the query say, once they are known to make sense. */
 export interface PredictHeaders {
   readonly mediaType: string;
   readonly coding: string | undefined;
   readonly answerType: AnswerType;
   readonly model: Model;
+  /** Those that the query asks for; they win over what the body says. */
+  readonly outputs: readonly string[] | undefined;
 }
 
 export interface Exchange {

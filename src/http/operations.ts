@@ -64,6 +64,7 @@ function describe(model: Model, estimator: Estimator): Record<string, unknown> {
     inputs: signature.inputs,
     outputs: signature.outputs,
     provider,
+    providerFrom: settings.provider === undefined ? '--provider' : 'model.json',
     nodes,
     loadMs: Math.round(loadMs),
     ...(settings.batch !== undefined && { batch: settings.batch }),

@@ -7,6 +7,7 @@ import { acceptsMediaType, type Codecs, type Decoded } from '../codecs/codecs.js
 import { asServiceError, ServiceError } from '../errors.js';
 import type { Ledger } from '../ledger.js';
 import type { Logger } from '../log.js';
+import { batchAxis } from '../model-repository/batch-axis.js';
 import type { Model } from '../model-repository/model.js';
 import type { Models } from '../model-repository/models.js';
 import type { Observer } from '../observer.js';
@@ -29,6 +30,7 @@ import {
   serverTiming,
 } from './exchange.js';
 import { problemOf, sendProblem } from './problem.js';
+import { queriedOutputs } from './query.js';
 import { codingOf, isUrgency, mediaTypeOf, patienceOf, urgencyOf } from './request-headers.js';
 
 export interface PredictOptions {
@@ -91,13 +93,16 @@ function readHeaders(
   const model = admission.open(modelNameOf(request) || undefined);
   const mediaType = mediaTypeOf(request.headers['content-type']);
   acceptsMediaType(mediaType, model);
-  return {
+  const headers = {
     client,
     model,
     mediaType,
     coding: codingOf(request.headers['content-encoding']),
     answerType: answerTypeOf(request),
+    outputs: queriedOutputs(request.url, model.signature),
   };
+  if (headers.outputs !== undefined) checkRawAnswer(headers, headers.outputs);
+  return headers;
 }
 
 type Client = { readonly name: string; readonly maxWaiting?: number | undefined } | undefined;
@@ -112,9 +117,11 @@ function clientOf(request: Request, apiKeys: ApiKeys | undefined): Client {
 }
 
 function answerTypeOf(request: Request): AnswerType {
+  const { accept } = request.headers;
+  if (accept === undefined || accept === '*/*') return 'application/json';
   const type = request.accepts([...ANSWER_TYPES]);
   if (type !== false) return type as AnswerType;
-  const got = JSON.stringify(String(request.headers.accept).slice(0, 100));
+  const got = JSON.stringify(accept.slice(0, 100));
   throw new ServiceError('not_acceptable', `answers come as ${ANSWER_TYPES.join(', ')}; Accept was ${got}`);
 }
 
@@ -144,33 +151,29 @@ async function receive(
   const { request, response, prediction } = exchange;
   const { maxBodyBytes, uploadTimeoutMs } = options.limits;
   const { times, settlement } = prediction!;
-  const signal = failureSignal(settlement);
+  const unwanted = failureOf(settlement);
   const raw = await readBody(request, response, {
     maxBytes: maxBodyBytes,
     timeoutMs: uploadTimeoutMs,
-    signal,
+    unwanted,
   });
   const receivedMs = options.clock.nowMs();
   times.receive = receivedMs - exchange.arrivedMs;
-  const decoded = await Promise.race([decode(raw, exchange, { ...options, headers }), failure(signal)]);
+  const decoded = await Promise.race([decode(raw, exchange, { ...options, headers }), unwanted]);
   times.decode = options.clock.nowMs() - receivedMs;
   return decoded;
 }
 
-/** Aborted with the error that a prediction is settled with. */
-function failureSignal(settlement: Promise<Settlement>): AbortSignal {
-  const controller = new AbortController();
-  void settlement.then((settled) => {
-    if (settled.kind === 'failed') controller.abort(settled.error);
+/** Rejects with the error that a prediction is settled with; else never settles. */
+function failureOf(settlement: Promise<Settlement>): Promise<never> {
+  const failure = new Promise<never>((_, reject) => {
+    void settlement.then((settled) => {
+      if (settled.kind === 'failed') reject(settled.error);
+    });
   });
-  return controller.signal;
-}
-
-/** Rejects as soon as the signal is aborted; else never settles. */
-async function failure(signal: AbortSignal): Promise<never> {
-  return await new Promise((_, reject) => {
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
-  });
+  // By then nobody may listen any more: the caller gets the settlement itself.
+  failure.catch(() => {});
+  return failure;
 }
 
 async function decode(
@@ -178,15 +181,16 @@ async function decode(
   { request }: Exchange,
   { codecs, headers, limits }: WithHeaders,
 ): Promise<Decoded> {
-  const { coding, mediaType, model } = headers;
+  const { coding, mediaType, model, outputs } = headers;
   const body = coding === undefined ? raw : await codecs.inflate(raw, coding, limits.maxBodyBytes);
   const tensorShape = request.get('tensor-shape');
-  return await codecs.decode({
+  const decoded = await codecs.decode({
     mediaType,
     body,
     headers: { ...(tensorShape !== undefined && { tensorShape }) },
     model,
   });
+  return outputs === undefined ? decoded : { ...decoded, outputs };
 }
 
 type WithHeaders = PredictOptions & { readonly headers: PredictHeaders };
@@ -215,10 +219,10 @@ function workOf({ name, settings, signature }: Model, { inputs, outputs }: Decod
   const { batch } = settings;
   if (batch === undefined) return { inputs, outputs, workload, batchKey: undefined, rows: 1 };
   const shapes = signature.inputs.map((spec) =>
-    inputs[spec.name]!.dims.with(batch.inputs[spec.name] ?? batch.axis, -1),
+    inputs[spec.name]!.dims.with(batchAxis(batch.inputs, spec.name, batch.axis), -1),
   );
   const first = signature.inputs[0]!.name;
-  const rows = inputs[first]!.dims[batch.inputs[first] ?? batch.axis]!;
+  const rows = inputs[first]!.dims[batchAxis(batch.inputs, first, batch.axis)]!;
   return { inputs, outputs, workload, batchKey: `${name} ${shapes.join(' ')}`, rows };
 }
 

@@ -23,17 +23,18 @@ export function problemOf(error: ServiceError, requestId: string): Record<string
 export function sendProblem(request: Request, response: Response, error: ServiceError): void {
   const { retryAfterMs } = error.details;
   if (retryAfterMs !== undefined) {
-    response.set('Retry-After', String(Math.ceil(retryAfterMs / 1000)));
-    response.set('retry-after-ms', String(retryAfterMs));
+    response.setHeader('Retry-After', String(Math.ceil(retryAfterMs / 1000)));
+    response.setHeader('retry-after-ms', String(retryAfterMs));
   }
-  if (error.code === 'unauthorized') response.set('WWW-Authenticate', 'Bearer');
+  if (error.code === 'unauthorized') response.setHeader('WWW-Authenticate', 'Bearer');
   const body = Buffer.from(JSON.stringify(problemOf(error, response.locals.requestId)));
-  response.status(error.status).set('Content-Type', 'application/problem+json');
-  response.set('Content-Length', String(body.length));
+  response.statusCode = error.status;
+  response.setHeader('Content-Type', 'application/problem+json');
+  response.setHeader('Content-Length', String(body.length));
   if (!mustClose(request)) {
     response.end(body);
     return;
   }
-  response.set('Connection', 'close');
+  response.setHeader('Connection', 'close');
   endLingering(request, response, body);
 }

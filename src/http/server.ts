@@ -11,6 +11,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import type { Express, Request } from 'express';
 import { ServiceError } from '../errors.js';
 import { expectsContinue } from './body.js';
+import { frontOf } from './front.js';
 import { problemOf } from './problem.js';
 
 export interface ServerOptions {
@@ -34,15 +35,23 @@ export interface Listening {
 
 /** Rejects when the address can't be listened on. */
 export async function listen(app: Express, options: ServerOptions): Promise<Listening> {
+  const front = frontOf(app);
   const server = createServer(
-    { keepAliveTimeout: options.keepAliveTimeoutMs, requestTimeout: options.requestTimeoutMs },
-    app,
+    {
+      keepAliveTimeout: options.keepAliveTimeoutMs,
+      requestTimeout: options.requestTimeoutMs,
+      // Node would answer without a word.
+      requireHostHeader: false,
+    },
+    front,
   );
   // Without a listener Node would ask for the body before anyone has decided whether it is wanted.
   server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
     expectsContinue(request as Request);
-    app(request as Request, response as never);
+    front(request, response);
   });
+  // Any other expectation may be passed over (RFC 9110, 10.1.1); Node would answer 417 without a word.
+  server.on('checkExpectation', front);
   server.on('clientError', answerClientError);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -78,6 +87,10 @@ function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
     socket.destroy();
     return;
   }
+  if (isAnswering(socket)) {
+    socket.destroySoon();
+    return;
+  }
   const problem = clientProblem(error.code);
   const body = JSON.stringify(problemOf(problem, ''));
   socket.end(
@@ -85,6 +98,11 @@ function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
       'Content-Type: application/problem+json\r\n' +
       `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
   );
+}
+
+/** Whether an answer has begun on this connection: another one would break into it. Node asks the same of its own. */
+function isAnswering(socket: Socket): boolean {
+  return (socket as { _httpMessage?: ServerResponse | null })._httpMessage?.headersSent === true;
 }
 
 function clientProblem(code: string | undefined): ServiceError {

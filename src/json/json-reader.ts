@@ -6,6 +6,7 @@
 
 import { isUtf8 } from 'node:buffer';
 import { ServiceError } from '../errors.js';
+import { STRING_BYTES } from '../tensor.js';
 import { NumberScanner } from './number-scanner.js';
 
 export const BYTE = {
@@ -29,9 +30,6 @@ const LONE_SURROGATE = /\p{Surrogate}/u;
 
 /** How much of a token an error message repeats. */
 const QUOTED_LENGTH = 40;
-
-/** What a string takes beside its characters: its header, and its place in a list that grows. */
-const STRING_BYTES = 32;
 
 export interface JsonReaderOptions {
   /** How much memory the strings may take together that are read. @default no limit */

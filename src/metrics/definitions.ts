@@ -61,7 +61,7 @@ export const GAUGES: readonly GaugeDefinition<Snapshot>[] = [
   },
   {
     name: 'oneslot_queue_bytes',
-    help: 'Bytes held by receiving, waiting and running predictions.',
+    help: 'Bytes held by receiving, waiting and running predictions, and by answers not taken yet.',
     value: ({ queueBytes }) => queueBytes,
   },
   {
@@ -170,6 +170,11 @@ export const COUNTERS = {
     name: 'oneslot_runner_restarts_total',
     help: 'Times that the runner process was replaced, by reason.',
     labels: ['reason'],
+  },
+  platformCalls: {
+    name: 'oneslot_platform_calls_total',
+    help: "Calls of the platform's endpoints that have ended, by result.",
+    labels: ['call', 'result'],
   },
 } as const satisfies Record<string, Definition>;
 

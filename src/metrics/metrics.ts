@@ -1,12 +1,12 @@
 // The metrics page: one registry, and one consistent cut through all of it at each scrape.
 
 import { collectDefaultMetrics, Registry } from 'prom-client';
-import type { LoadedModel, Observer, Snapshot } from '../observer.js';
+import type { CallName, CallResult, LoadedModel, Observer, Snapshot } from '../observer.js';
 import { type BuildInfo, buildInfo } from './build-info.js';
 import { BUILD_INFO, GAUGES, GPU_GAUGES, MODEL_LOADED } from './definitions.js';
 import { Gauges, gaugeOf } from './gauges.js';
 import type { GpuReading, GpuSource } from './gpu-reading.js';
-import { PredictionMetrics } from './prediction-metrics.js';
+import { PredictionMetrics, type PredictionTotals } from './prediction-metrics.js';
 import type { WarnLog } from './warn-log.js';
 
 export interface MetricsOptions {
@@ -28,6 +28,12 @@ export interface Metrics {
   readonly contentType: string;
   /** Shows the series of more models, at zero. */
   addModels(models: readonly string[]): void;
+  /** Predictions since the start. */
+  readonly totals: PredictionTotals;
+  /** Shows the series of these platform calls, at zero. */
+  addCalls(calls: readonly CallName[]): void;
+  /** A platform call has ended. */
+  platformCalled(call: CallName, result: CallResult): void;
   /**
    * The page in Prometheus' text format. All of oneslot's values on it are those of the moment of this call, so that
    * received = ended + receiving + queued + running holds on every page.
@@ -48,6 +54,11 @@ export function createMetrics(options: MetricsOptions): Metrics {
     observer: predictions,
     contentType: registry.contentType,
     addModels: (models) => predictions.addModels(models),
+    get totals() {
+      return predictions.totals;
+    },
+    addCalls: (calls) => predictions.addCalls(calls),
+    platformCalled: (call, result) => predictions.platformCalled(call, result),
     render() {
       attempt('the gauges', publishSnapshot, options.log);
       attempt('the GPU gauges', publishGpu, options.log);

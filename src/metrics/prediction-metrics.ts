@@ -2,12 +2,25 @@
 
 import { Histogram, type Registry } from 'prom-client';
 import type { ErrorCode, Outcome } from '../errors.js';
-import { type Observer, RESTART_REASONS, type RestartReason } from '../observer.js';
+import {
+  CALL_RESULTS,
+  type CallName,
+  type CallResult,
+  type Observer,
+  RESTART_REASONS,
+  type RestartReason,
+} from '../observer.js';
 import { type Count, Counts } from './counts.js';
 import { COUNTERS, HISTOGRAMS, type HistogramDefinition, OUTCOMES, REFUSAL_REASONS } from './definitions.js';
 
 type Labels = Readonly<Record<string, string>>;
 type Series = Histogram.Internal<string>;
+
+export interface PredictionTotals {
+  readonly received: number;
+  readonly refused: number;
+  readonly failed: number;
+}
 
 interface EndSeries {
   readonly count: Count;
@@ -31,6 +44,7 @@ export class PredictionMetrics implements Observer {
   readonly #slotBusySeconds: Count;
   readonly #refusals = new Map<ErrorCode, Count>();
   readonly #restarts = new Map<RestartReason, Count>();
+  readonly #calls = new Map<string, Count>();
   readonly #ends = new Map<string, Record<Outcome, EndSeries>>();
   readonly #runs = new Map<string, RunSeries>();
   readonly #slotGap: Series;
@@ -53,6 +67,21 @@ export class PredictionMetrics implements Observer {
       this.#endsOf(model);
       this.#runsOf(model);
     }
+  }
+
+  /** Shows the series of these calls, at zero until there is one. */
+  addCalls(calls: readonly CallName[]): void {
+    for (const call of calls) for (const result of CALL_RESULTS) this.#call(call, result);
+  }
+
+  /** What was counted since the start. */
+  get totals(): PredictionTotals {
+    const failed = [...this.#ends.values()].map((ends) => ends.failed.count);
+    return { received: this.#received.value, refused: sum(this.#refusals.values()), failed: sum(failed) };
+  }
+
+  platformCalled(call: CallName, result: CallResult): void {
+    this.#call(call, result).value += 1;
   }
 
   /** Takes over the slot's own total. Prometheus would take a fall for a restart, so it never falls here. */
@@ -108,6 +137,11 @@ export class PredictionMetrics implements Observer {
     return memo(this.#restarts, reason, () => this.#counts.runnerRestarts.series({ reason }));
   }
 
+  #call(call: CallName, result: CallResult): Count {
+    const series = () => this.#counts.platformCalls.series({ call, result });
+    return memo(this.#calls, `${call} ${result}`, series);
+  }
+
   #endsOf(model: string): Record<Outcome, EndSeries> {
     return memo(this.#ends, model, () => {
       const ends = OUTCOMES.map((outcome) => [outcome, this.#endOf({ model, outcome })]);
@@ -129,6 +163,12 @@ export class PredictionMetrics implements Observer {
       batchSize: seriesOf(this.#histograms.batchSize, { model }),
     }));
   }
+}
+
+function sum(counts: Iterable<Count>): number {
+  let total = 0;
+  for (const { value } of counts) total += value;
+  return total;
 }
 
 /** prom-client throws at what is not finite, and a sum must not fall: an observer never throws. */

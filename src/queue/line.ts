@@ -111,13 +111,14 @@ export class Line implements QueueClass<RunFunction, EnqueueOptions> {
     return urgency - Math.floor((nowMs - queuedMs) / this.#options.ageMs);
   }
 
-  /** Time until age may change who is first, as long as nobody comes or goes. */
-  get holdsForMs(): number {
+  /** Time until age may change the order of these, the first in line, as long as nobody comes or goes. */
+  holdsForMs(first: readonly Prediction[]): number {
     const nowMs = this.#options.nowMs();
     const heads = this.#heads(nowMs);
     if (heads.length < 2) return Number.POSITIVE_INFINITY;
     const { ageMs } = this.#options;
-    return Math.min(...heads.map(({ entry }) => ageMs - ((nowMs - entry.prediction.queuedMs) % ageMs)));
+    const rivals = [...first, ...heads.map(({ entry }) => entry.prediction)];
+    return Math.min(...rivals.map(({ queuedMs }) => ageMs - ((nowMs - queuedMs) % ageMs)));
   }
 
   #heads(nowMs: number): Head[] {

@@ -70,9 +70,9 @@ export class Queue {
     return this.#line.inOrder().next().value;
   }
 
-  /** Time until age may change who is first, as long as nobody comes or goes. */
-  get holdsForMs(): number {
-    return this.#line.holdsForMs;
+  /** Time until age may change the order of these, the first in line, as long as nobody comes or goes. */
+  holdsForMs(first: readonly Prediction[]): number {
+    return this.#line.holdsForMs(first);
   }
 
   /** Predictions that a newcomer of this urgency would wait for, from the head of the line. */

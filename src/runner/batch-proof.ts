@@ -16,7 +16,7 @@ export interface BatchProof {
   run(request: { inputs: Tensors; outputs: readonly string[] }): Promise<Tensors>;
 }
 
-/** Rejects with an Error that names the output which differs. */
+/** Rejects with an Error that names the output which differs, or can't be cut into samples. */
 export async function proveBatch({ session, axes, inputs, run }: BatchProof): Promise<void> {
   const outputs = session.outputNames;
   const samples = [inputs, varied(inputs)];
@@ -36,7 +36,7 @@ export async function proveBatch({ session, axes, inputs, run }: BatchProof): Pr
   const [firstInput] = Object.keys(inputs);
   const rows = samples.map((sample) => sample[firstInput!]!.dims[axes.inputs[firstInput!]!]!);
   for (const name of outputs) {
-    const parts = unstack(joined[name]!, axes.outputs[name]!, rows);
+    const parts = partsOf(name, joined[name]!, { axis: axes.outputs[name]!, rows });
     for (const [index, part] of parts.entries()) compare(name, part, alone[index]![name]!);
   }
 }
@@ -52,6 +52,22 @@ function variedTensor(tensor: Tensor): Tensor {
   const values = new Float32Array(bytes.buffer);
   for (let index = 0; index < values.length; index++) values[index]! += ((index % 5) - 2) / 4;
   return { ...tensor, bytes };
+}
+
+interface Cut {
+  readonly axis: number;
+  readonly rows: readonly number[];
+}
+
+/** A scalar, for one, has no axis: the model says one thing of all samples together. */
+function partsOf(name: string, together: Tensor, { axis, rows }: Cut): Tensor[] {
+  try {
+    return unstack(together, axis, rows);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    const problem = `output ${name} of two samples together can't be cut into theirs: ${reason}`;
+    throw new Error(`"batch" is declared, but ${problem}`, { cause: error });
+  }
 }
 
 function compare(name: string, together: Tensor, alone: Tensor): void {

@@ -2,6 +2,7 @@
 
 import type * as Ort from 'onnxruntime-node';
 import { monotonicMs } from '../clock.js';
+import { batchAxis } from '../model-repository/batch-axis.js';
 import { checkSettings } from '../model-repository/check-settings.js';
 import type { LoadReport, ModelFiles, Provider, ProviderChoice } from '../model-repository/model.js';
 import { ELEMENT_TYPES, type ElementType, type Signature, type TensorSpec, type Tensors } from '../tensor.js';
@@ -77,7 +78,8 @@ type LoadSettings = RunnerSettings & { readonly provider: Provider };
 
 async function loadOn(ort: typeof Ort, files: ModelFiles, settings: LoadSettings): Promise<LoadedModel> {
   const { provider, requireGpu } = settings;
-  if (requireGpu && provider === 'cpu') throw new Error('a GPU is required, but its provider is cpu');
+  if (requireGpu && provider === 'cpu' && !choosesCpu(files))
+    throw new Error('a GPU is required, but its provider is cpu');
   checkBackend(ort, provider);
   const startedMs = monotonicMs();
   await using profile = await Profile.create();
@@ -89,7 +91,7 @@ async function loadOn(ort: typeof Ort, files: ModelFiles, settings: LoadSettings
   checkSettings(files.settings, signature, `${files.name}/model.json`);
   const batchAxes = batchAxesOf(files, signature);
   const run: Run = (request) => runTensors(ort, { session }, request);
-  const warm = await warmUp({ files, signature, run });
+  const warm = await warmUp({ files, provider, signature, run });
   session.endProfiling();
   const work = await profile.read();
   if (warm.inputs !== undefined) proveProvider(provider, work, { requireGpu, proved: profile.writable });
@@ -112,9 +114,17 @@ async function loadOn(ort: typeof Ort, files: ModelFiles, settings: LoadSettings
       ...(warm.inputs !== undefined && {
         warmup: { runMs, workload: workloadOf(warm.inputs, files.settings.cost) },
       }),
-      warnings: warm.warning === undefined ? [] : [warm.warning],
+      warnings: [...cpuWarnings(files, settings), ...(warm.warning === undefined ? [] : [warm.warning])],
     },
   };
+}
+
+/** No fallback, but what the model's operator wants of it, whatever the others use. */
+const choosesCpu = ({ settings }: ModelFiles): boolean => settings.provider === 'cpu';
+
+function cpuWarnings(files: ModelFiles, { requireGpu }: LoadSettings): string[] {
+  if (!requireGpu || !choosesCpu(files)) return [];
+  return ['a GPU is required, but not of this model: its model.json chooses the CPU'];
 }
 
 /** Where the build lacks a provider, ONNX Runtime would only warn and take the CPU. */
@@ -173,7 +183,7 @@ function batchAxesOf({ settings }: ModelFiles, signature: Signature): BatchAxes 
   const { batch } = settings;
   if (batch === undefined) return undefined;
   const axes = (specs: readonly TensorSpec[], own: Readonly<Record<string, number>>) =>
-    Object.fromEntries(specs.map(({ name }) => [name, own[name] ?? batch.axis]));
+    Object.fromEntries(specs.map(({ name }) => [name, batchAxis(own, name, batch.axis)]));
   return { inputs: axes(signature.inputs, batch.inputs), outputs: axes(signature.outputs, batch.outputs) };
 }
 
@@ -187,12 +197,13 @@ type Run = (request: { readonly inputs: Tensors; readonly outputs: readonly stri
 
 interface WarmupOptions {
   readonly files: ModelFiles;
+  readonly provider: Provider;
   readonly signature: Signature;
   readonly run: Run;
 }
 
 /** A warm-up that model.json describes must succeed; one made of zeros may fail, as not every model takes zeros. */
-async function warmUp({ files, signature, run }: WarmupOptions): Promise<Warmup> {
+async function warmUp({ files, provider, signature, run }: WarmupOptions): Promise<Warmup> {
   const inputs = warmupInputs(signature, files.settings);
   try {
     await run({ inputs, outputs: signature.outputs.map(({ name }) => name) });
@@ -200,7 +211,7 @@ async function warmUp({ files, signature, run }: WarmupOptions): Promise<Warmup>
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     if (files.settings.warmup !== undefined)
-      throw new Error(`the warm-up run failed: ${reason}`, { cause: error });
+      throw new Error(`the warm-up run on provider ${provider} failed: ${reason}`, { cause: error });
     return {
       warning: `no warm-up run: the model does not run on zeros (${reason}); "warmup" in model.json names inputs that it runs on`,
     };

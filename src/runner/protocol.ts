@@ -27,7 +27,7 @@ export function isDeviceError(message: string): boolean {
   return DEVICE_ERROR.test(message);
 }
 
-/** Messages to the runner. Data and decision are apart: inputs are staged ahead, `next` says which of them run. */
+/** Messages to the runner. Data and decision are apart: inputs are staged ahead, the plan says which of them run. */
 export type ToRunner =
   | { readonly kind: 'load'; readonly settings: RunnerSettings }
   | {
@@ -36,10 +36,13 @@ export type ToRunner =
       readonly model: string;
       readonly outputs: readonly string[];
     }
-  /** The predictions of the next run, all of one model; replaces what was said before. Empty: run nothing. */
-  | { readonly kind: 'next'; readonly ids: readonly PredictionId[] }
+  /** The coming runs in order; replaces what was said before. Empty: run nothing. */
+  | { readonly kind: 'plan'; readonly runs: Plan }
   /** Forget these staged inputs. Has no effect on a run that has begun. */
   | { readonly kind: 'drop'; readonly ids: readonly PredictionId[] };
+
+/** Runs in their order, each of predictions of one model. Who is not staged any more has run or left, and is passed over. */
+export type Plan = readonly (readonly PredictionId[])[];
 
 /** One prediction's part of a run. */
 export type RunResult =

@@ -49,7 +49,8 @@ export async function runTensors(
   model: Pick<LoadedModel, 'session'>,
   { inputs, outputs }: Pick<RunInput, 'inputs' | 'outputs'>,
 ): Promise<Tensors> {
-  const feeds: Record<string, Ort.Tensor> = {};
+  // Without a prototype, which an input called `__proto__` would replace.
+  const feeds: Record<string, Ort.Tensor> = Object.create(null);
   for (const name in inputs) feeds[name] = toOrt(ort, inputs[name]!);
   const fetched = await model.session.run(feeds, outputs);
   const tensors: Record<string, Tensors[string]> = {};

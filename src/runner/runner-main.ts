@@ -6,10 +6,8 @@
 
 import { Socket } from 'node:net';
 import { Worker } from 'node:worker_threads';
+import { forward, noneUnwritten, SOCKET_FD } from './outlet.js';
 import { FrameReader } from './protocol.js';
-
-/** The socket pair's end that the server leaves to us, after stdin, stdout and stderr. */
-const SOCKET_FD = 3;
 
 function endProcess(): void {
   process.kill(process.pid, 'SIGKILL');
@@ -21,8 +19,9 @@ process.on('SIGTERM', () => {});
 process.on('SIGHUP', () => {});
 
 const socket = new Socket({ fd: SOCKET_FD, readable: true, writable: true });
-const session = new Worker(new URL('./session-thread.js', import.meta.url));
 const reader = new FrameReader();
+const unwritten = noneUnwritten();
+const session = new Worker(new URL('./session-thread.js', import.meta.url), { workerData: unwritten });
 
 socket.on('data', (chunk: Buffer) => {
   const frames = reader.push(chunk);
@@ -31,11 +30,7 @@ socket.on('data', (chunk: Buffer) => {
 socket.on('close', endProcess);
 socket.on('error', endProcess);
 
-session.on('message', (pieces: Uint8Array[]) => {
-  socket.cork();
-  for (const piece of pieces) socket.write(piece);
-  socket.uncork();
-});
+session.on('message', (pieces: Uint8Array[]) => forward(pieces, socket, unwritten));
 session.on('error', (error) => {
   process.stderr.write(`session thread: ${error.stack ?? String(error)}\n`, endProcess);
 });

@@ -16,6 +16,7 @@ import {
   FrameReader,
   type FromRunner,
   type KillReason,
+  type Plan,
   type PredictionId,
   type RunEnd,
   type RunnerSettings,
@@ -100,9 +101,9 @@ export class Runner {
     this.#send({ kind: 'input', ...input }, tensors);
   }
 
-  /** Names the predictions of the next run; it begins as soon as the present one has ended. */
-  next(ids: readonly PredictionId[]): void {
-    this.#send({ kind: 'next', ids });
+  /** Names the coming runs; the first begins as soon as the present one has ended. */
+  plan(runs: Plan): void {
+    this.#send({ kind: 'plan', runs });
   }
 
   drop(ids: readonly PredictionId[]): void {

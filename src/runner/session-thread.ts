@@ -1,17 +1,19 @@
 // The runner's session thread: holds the ONNX Runtime sessions, runs one model at a time, and between two runs
 // takes the next one from what was staged meanwhile, so that the slot's idle gap is a few microseconds.
 
-import { parentPort, receiveMessageOnPort } from 'node:worker_threads';
+import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import * as ort from 'onnxruntime-node';
 import { monotonicMs } from '../clock.js';
 import type { Tensor } from '../tensor.js';
 import { type LoadedModel, loadModels } from './load-model.js';
 import { hideFloat16Array } from './ort-tensors.js';
+import { Outlet, type Unwritten } from './outlet.js';
 import {
   decodeFrame,
   encodeFrame,
   type FromRunner,
   isDeviceError,
+  type Plan,
   type PredictionId,
   type RunEnd,
   type RunResult,
@@ -25,14 +27,14 @@ interface Staged extends RunInput {
 }
 
 const port = parentPort!;
+const outlet = new Outlet(port, workerData as Unwritten);
 const staged = new Map<PredictionId, Staged>();
 let models: ReadonlyMap<string, LoadedModel> = new Map();
-let next: readonly PredictionId[] = [];
+let plan: Plan = [];
 let busy = false;
 
 function post(message: FromRunner, tensors: readonly (readonly [string, Tensor])[] = []): void {
-  const pieces = encodeFrame(message, tensors);
-  port.postMessage(pieces, [...new Set(pieces.map((piece) => piece.buffer as ArrayBuffer))]);
+  outlet.send(encodeFrame(message, tensors));
 }
 
 function accept(frames: readonly ArrayBuffer[]): void {
@@ -50,8 +52,8 @@ function handle(frame: ArrayBuffer): void {
       staged.set(message.id, { id: message.id, model, inputs: tensors, outputs: message.outputs });
       break;
     }
-    case 'next':
-      next = message.ids;
+    case 'plan':
+      plan = message.runs;
       break;
     case 'drop':
       for (const id of message.ids) staged.delete(id);
@@ -66,9 +68,14 @@ function acceptWhatWaits(): void {
   }
 }
 
+/** The next run of the plan of which anyone is left; empty where there is none. */
 function takeNext(): Staged[] {
-  const taken = next.map((id) => staged.get(id)).filter((input) => input !== undefined);
-  next = [];
+  let taken: Staged[] = [];
+  while (taken.length === 0 && plan.length > 0) {
+    const [ids, ...rest] = plan;
+    plan = rest;
+    taken = ids!.map((id) => staged.get(id)).filter((input) => input !== undefined);
+  }
   for (const { id } of taken) staged.delete(id);
   return taken;
 }

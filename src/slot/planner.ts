@@ -1,9 +1,12 @@
-// Who runs next, told to the runner ahead of time: while a run goes on, the next one's inputs travel to the runner, and
-// the plan follows the line: as it changes, as it ages, and as a batch becomes too long for someone's deadline.
+// Who runs next, told to the runner ahead of time: while a run goes on, the inputs of the next ones travel to the runner,
+// and the plan follows the line: as it changes, as it ages, and as a batch becomes too long for someone's deadline.
 
 import type { Cancel, Clock } from '../clock.js';
 import type { Estimator } from '../estimator/estimator.js';
-import { composeBatch, type NextRun } from '../queue/batch.js';
+import type { Prediction } from '../prediction.js';
+import type { BatchOptions } from '../queue/batch.js';
+import { composeBatch } from '../queue/batch.js';
+import { composePlan, type Plan } from '../queue/plan.js';
 import type { Queue } from '../queue/queue.js';
 import type { PresentRun } from './present-run.js';
 import type { Staging } from './staging.js';
@@ -35,12 +38,9 @@ export class Planner {
   }
 
   /** Those who run next, as of now. Whoever could not end in time any more leaves the line here. */
-  compose(): NextRun {
-    const { clock, estimator, present } = this.#options;
-    const nowMs = clock.nowMs();
-    this.#expireLateHeads(nowMs);
-    const freeInMs = present()?.restMs ?? 0;
-    return composeBatch(this.#queue.inOrder(), { nowMs, freeInMs, times: estimator });
+  compose(): readonly Prediction[] {
+    const options = this.#inTime();
+    return composeBatch(this.#queue.inOrder(), options).batch;
   }
 
   /** The line has changed, and so may the plan: once a turn of the event loop. */
@@ -57,10 +57,19 @@ export class Planner {
     this.#cancelLook?.();
     if (this.#isPlanning || this.#options.present() === undefined) return;
     this.#isPlanning = true;
-    const next = this.compose();
-    this.#options.staging.tell(next.batch);
+    const options = this.#inTime();
+    const plan = composePlan(this.#queue.inOrder(), options);
+    this.#options.staging.tell(plan.runs);
     this.#isPlanning = false;
-    this.#lookAgain(next);
+    this.#lookAgain(plan);
+  }
+
+  /** How things stand now, with nobody at the head any more who could not end in time. */
+  #inTime(): BatchOptions {
+    const { clock, estimator, present } = this.#options;
+    const nowMs = clock.nowMs();
+    this.#expireLateHeads(nowMs);
+    return { nowMs, freeInMs: present()?.restMs ?? 0, times: estimator };
   }
 
   /** Timers fire late when the event loop is held up, and an estimate may have grown since one was set. */
@@ -74,9 +83,9 @@ export class Planner {
     }
   }
 
-  #lookAgain({ beginByMs }: NextRun): void {
+  #lookAgain({ runs, beginByMs }: Plan): void {
     const { clock } = this.#options;
-    const inMs = Math.min(this.#queue.holdsForMs, beginByMs - clock.nowMs());
+    const inMs = Math.min(this.#queue.holdsForMs(runs.flat()), beginByMs - clock.nowMs());
     if (inMs === Number.POSITIVE_INFINITY) return;
     this.#cancelLook = clock.after(Math.max(inMs, SOONEST_MS), () => this.replan());
   }

@@ -37,7 +37,7 @@ type SlotState =
   | { readonly kind: 'in doubt'; readonly sinceMs: number };
 
 export interface SlotOptions {
-  readonly runner: Pick<Runner, 'stage' | 'next' | 'drop' | 'kill' | 'loadMs'>;
+  readonly runner: Pick<Runner, 'stage' | 'plan' | 'drop' | 'kill' | 'loadMs'>;
   readonly estimator: Estimator;
   readonly observer: Observer;
   readonly busyMeter: BusyMeter;
@@ -98,14 +98,14 @@ export class Slot {
 
   /** Those who run together next. */
   compose(): readonly Prediction[] {
-    return this.#planner.compose().batch;
+    return this.#planner.compose();
   }
 
   /** p-queue found the slot free and gives it to these. */
   take(batch: readonly Prediction[]): void {
     if (this.#state.kind !== 'idle') throw new Error(`taken while ${this.#state.kind}: this is a bug`);
     this.#taken = batch;
-    this.#staging.tell(batch);
+    this.#staging.tell([batch]);
     this.#watchHandOver();
   }
 
@@ -216,7 +216,7 @@ export class Slot {
   #untake(prediction: Prediction): void {
     this.#taken = this.#taken.filter((other) => other !== prediction);
     if (this.#taken.length === 0) this.#cancelHandOver();
-    this.#staging.tell(this.#taken);
+    this.#staging.tell(this.#taken.length === 0 ? [] : [this.#taken]);
     this.#queue.end(prediction);
   }
 

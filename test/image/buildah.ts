@@ -2,8 +2,8 @@
 
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Cleanup } from './cleanup.js';
-import { finish, run } from './command.js';
+import type { Cleanup } from '../support/programs/cleanup.js';
+import { finish, run } from '../support/programs/command.js';
 
 /** What an image says about how it wants to be run; the part of the Docker format that is read here. */
 export interface ImageConfig {

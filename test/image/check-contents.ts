@@ -3,9 +3,9 @@
 import { strict as assert } from 'node:assert';
 import { access, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Report } from '../support/programs/report.js';
 import type { ImageConfig } from './buildah.js';
 import { BASE_SYSTEM, type FoundFile, filesUnder, foreignBinaries, partsOf } from './contents.js';
-import type { Report } from './report.js';
 
 const SHOWN_PARTS = 10;
 const MB = 1e6;

@@ -3,10 +3,10 @@
 import { strict as assert } from 'node:assert';
 import { access, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Cleanup } from '../support/programs/cleanup.js';
+import type { Report } from '../support/programs/report.js';
 import type { Buildah, BuildOptions } from './buildah.js';
-import type { Cleanup } from './cleanup.js';
 import { makeUpCuda } from './made-up-cuda.js';
-import type { Report } from './report.js';
 import type { StandIns } from './stand-ins.js';
 
 export interface CudaOptions {

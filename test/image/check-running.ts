@@ -3,10 +3,10 @@
 import { strict as assert } from 'node:assert';
 import { readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Report } from '../support/programs/report.js';
 import type { ImageConfig } from './buildah.js';
 import type { Container } from './container.js';
 import { allOf, drawn, processTree } from './processes.js';
-import type { Report } from './report.js';
 
 /** Far more than a start takes; only a service that never gets there meets it. */
 const PATIENCE_MS = 120_000;

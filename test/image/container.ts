@@ -6,8 +6,8 @@ import { createWriteStream } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
+import { type Finished, finish, run, track } from '../support/programs/command.js';
 import type { ImageConfig } from './buildah.js';
-import { type Finished, finish, run, track } from './command.js';
 
 export interface ContainerOptions {
   readonly id: string;

@@ -4,8 +4,8 @@
 import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { run } from '../support/programs/command.js';
 import type { Buildah } from './buildah.js';
-import { run } from './command.js';
 import { imageName, type StandIns } from './stand-ins.js';
 
 /** Any small library that needs nothing but the C library. */

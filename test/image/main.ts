@@ -6,14 +6,14 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { Cleanup } from '../support/programs/cleanup.js';
+import { endAll } from '../support/programs/command.js';
+import { Report } from '../support/programs/report.js';
 import { Buildah, type ImageConfig } from './buildah.js';
 import { checkContents } from './check-contents.js';
 import { checkCuda } from './check-cuda.js';
 import { checkRunning } from './check-running.js';
-import { Cleanup } from './cleanup.js';
-import { endAll } from './command.js';
 import { Container, freePort } from './container.js';
-import { Report } from './report.js';
 import { makeStandIns } from './stand-ins.js';
 import { installTools } from './tools.js';
 

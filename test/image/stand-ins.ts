@@ -4,8 +4,8 @@
 import { createHash } from 'node:crypto';
 import { cp, mkdtemp, readFile, rm, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
+import { finish, run } from '../support/programs/command.js';
 import type { Buildah } from './buildah.js';
-import { finish, run } from './command.js';
 
 /** Raise it when a recipe below changes: then the kept images are made anew. */
 const RECIPE = 1;

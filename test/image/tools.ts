@@ -1,6 +1,6 @@
 // The programs, from Debian's packages, that build and run an image without a container engine.
 
-import { finish, run } from './command.js';
+import { finish, run } from '../support/programs/command.js';
 
 const TOOLS = ['buildah', 'debootstrap', 'patchelf', 'runc'] as const;
 

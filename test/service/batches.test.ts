@@ -111,7 +111,7 @@ describe('of the fixtures,', () => {
 
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), 'oneslot-batches-'));
-    writeFixtureModels(folder, ['burn', 'fails', 'sum-rows']);
+    writeFixtureModels(folder, ['burn', 'fails', 'sum-rows', 'prototype-names']);
     oneslot = await startOneslot({ models: folder });
   });
 
@@ -179,6 +179,25 @@ describe('of the fixtures,', () => {
     }
     expect(await runsOf(oneslot, 'fails')).toEqual({ runs: 1, served: 4, single: 0 });
     expect(await oneslot.metric('oneslot_runner_restarts_total', { reason: 'crashed' })).toBe(0);
+  });
+
+  test('inputs whose names every object has are joined along their axis', async () => {
+    const ask = (index: number) => () =>
+      oneslot.post(
+        '/predict/prototype-names',
+        `{"inputs": {"constructor": [[1, 2], [3, 4]], "__proto__": [[${index}, 0], [0, ${index}]]}}`,
+      );
+    const answers = await askBehindARun(
+      oneslot,
+      Array.from({ length: 4 }, (_, index) => ask(index)),
+    );
+    expect(answers.map(({ body }) => body.outputs.sum)).toEqual(
+      Array.from({ length: 4 }, (_, index) => [
+        [1 + index, 2],
+        [3, 4 + index],
+      ]),
+    );
+    expect(await runsOf(oneslot, 'prototype-names')).toEqual({ runs: 1, served: 4, single: 0 });
   });
 
   test('a model that declares no batch is never joined', async () => {

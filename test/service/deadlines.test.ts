@@ -18,6 +18,18 @@ describe('patience', () => {
     long.leave();
   });
 
+  test('that is shorter than the run alone is refused for good: no time to come back is named', async () => {
+    await using oneslot = await startOneslot();
+    const { headers } = await burn(oneslot, 5000);
+    const runMs = Number(/run;dur=([\d.]+)/.exec(headers.get('server-timing')!)![1]);
+    const refused = await burn(oneslot, 4 * 5000, { headers: { prefer: `wait=${(2 * runMs) / 1000}` } });
+    expect(refused).toMatchObject({ status: 503, body: { code: 'deadline_unattainable', retryable: false } });
+    expect(refused.headers.get('retry-after')).toBeNull();
+    expect(refused.headers.get('retry-after-ms')).toBeNull();
+    expect(refused.body).not.toHaveProperty('retryAfterMs');
+    expect(refused.body.estimatedWaitMs).toBe(0);
+  });
+
   test('that can be met is confirmed, and the prediction served', async () => {
     await using oneslot = await startOneslot();
     const answer = await burn(oneslot, 10, { headers: { prefer: 'respond-async, wait=30' } });

@@ -113,3 +113,20 @@ test('the highest version is served', async () => {
   await using oneslot = await startOneslot({ models });
   expect((await oneslot.get('/models/burn')).body.version).toBe('10');
 });
+
+describe('the limit of a run', () => {
+  test('is none of the loading', async () => {
+    await ship('burn');
+    await using oneslot = await startOneslot({ models, args: ['--run-timeout', '0.25'] });
+    expect(await oneslot.metric('oneslot_runner_restarts_total', { reason: 'run_timeout' })).toBe(0);
+  });
+
+  test('of the loading ends one that hangs, and the server says that it tries again', async () => {
+    await ship('burn');
+    await using oneslot = await startOneslot({ models, ready: false, args: ['--load-timeout', '0.01'] });
+    await until(
+      async () => (await oneslot.metric('oneslot_runner_restarts_total', { reason: 'run_timeout' })) > 0,
+    );
+    expect((await oneslot.get('/readyz')).status).toBe(503);
+  });
+});

@@ -18,12 +18,14 @@ interface Sample {
 
 const SAMPLES = JSON.parse(readFileSync(`${PROJECT}models/digits/samples.json`, 'utf8')) as Sample[];
 const ASTRONAUT = readFileSync(`${PROJECT}models/face-detector/astronaut.png`);
+const SEVEN = readFileSync(`${PROJECT}models/digits/seven.png`);
+const RAW = 'application/octet-stream';
 
 describe('the shipped models', () => {
   let oneslot: Oneslot;
 
   beforeAll(async () => {
-    oneslot = await startOneslot();
+    oneslot = await startOneslot({ args: ['--default-model', 'digits'] });
   });
 
   afterAll(async () => {
@@ -87,8 +89,65 @@ describe('the shipped models', () => {
   test('an output that is not there is named, with the nearest right one', async () => {
     const body = JSON.stringify({ inputs: { iterations: [1], seed: [1] }, outputs: ['chekcsum'] });
     const answer = await oneslot.post('/predict/burn', body);
-    expect(answer).toMatchObject({ status: 400, body: { code: 'bad_request' } });
+    expect(answer).toMatchObject({ status: 400, body: { code: 'invalid_input' } });
     expect(answer.body.detail).toMatch(/chekcsum.*checksum/);
+  });
+
+  describe('of any form of body give the outputs that the query asks for:', () => {
+    const digit = Float32Array.from(SAMPLES[3]!.image.flat());
+    test.each<[string, string, string, string | Uint8Array, object]>([
+      [
+        'JSON',
+        '/predict/digits?outputs=label',
+        'application/json',
+        JSON.stringify({ inputs: { image: [SAMPLES[3]!.image] } }),
+        { label: [SAMPLES[3]!.label] },
+      ],
+      ['a picture', '/predict/digits?outputs=label', 'image/png', SEVEN, { label: [7] }],
+      [
+        'a text',
+        '/predict/sentence-embedder?outputs=tokens',
+        'text/plain',
+        'the cat sat on the mat',
+        { tokens: [4] },
+      ],
+      [
+        'a raw tensor',
+        '/predict/digits?outputs=label',
+        RAW,
+        new Uint8Array(digit.buffer),
+        { label: [SAMPLES[3]!.label] },
+      ],
+      ['a body for the default model', '/predict?outputs=label', 'image/png', SEVEN, { label: [7] }],
+    ])('%s', async (_what, path, type, body, outputs) => {
+      const answer = await oneslot.post(path, body, { headers: { 'content-type': type } });
+      expect(answer.body.outputs ?? answer.body).toEqual(outputs);
+    });
+  });
+
+  test('a picture gets a raw answer where the query chooses one output', async () => {
+    const answer = await fetch(`${oneslot.url}/predict/digits?outputs=label`, {
+      method: 'POST',
+      body: SEVEN,
+      headers: { 'content-type': 'image/png', accept: RAW },
+    });
+    expect(answer.headers.get('tensor-type')).toBe('int64');
+    expect(new BigInt64Array(await answer.arrayBuffer())).toEqual(BigInt64Array.of(7n));
+  });
+
+  test('several outputs have no raw form, and the refusal says how to choose one', async () => {
+    const headers = { 'content-type': 'image/png', accept: RAW };
+    for (const path of ['/predict/digits', '/predict/digits?outputs=probabilities,label']) {
+      const { status, body } = await oneslot.post(path, SEVEN, { headers });
+      expect({ status, code: body.code }).toEqual({ status: 406, code: 'not_acceptable' });
+      expect(body.detail).toContain('as in ?outputs=probabilities');
+    }
+  });
+
+  test('the query wins over the outputs that the body asks for', async () => {
+    const body = JSON.stringify({ inputs: { iterations: [1] }, outputs: ['head'] });
+    const answer = await oneslot.post('/predict/burn?outputs=checksum', body);
+    expect(answer.body.outputs).toEqual({ checksum: 525110 });
   });
 
   test('Server-Timing tells receive, decode, queue, run and encode', async () => {

@@ -103,6 +103,38 @@ test('a required GPU is not the CPU', async () => {
   expect(await reasonsOf(oneslot)).toContain('a GPU is required');
 });
 
+test('a required GPU is not required of a model whose own model.json chooses the CPU, and that is told', async () => {
+  const own = join(models, 'own-choice');
+  writeFixtureModels(own, ['burn']);
+  await cp(`${PROJECT}models/sentence-embedder`, join(own, 'sentence-embedder'), { recursive: true });
+  const args = ['--provider', 'webgpu', '--require-gpu'];
+  await using oneslot = await startOneslot({ models: own, args, env: vulkan });
+  expect((await oneslot.get('/models/sentence-embedder')).body).toMatchObject({
+    provider: 'cpu',
+    providerFrom: 'model.json',
+  });
+  expect((await oneslot.get('/models/burn')).body).toMatchObject({
+    provider: 'webgpu',
+    providerFrom: '--provider',
+  });
+  const warned = oneslot.logged('a GPU is required, but not of this model: its model.json chooses the CPU');
+  expect(warned).toMatchObject([{ level: 'warn', model: 'sentence-embedder' }]);
+});
+
+test('a model with an operation that the provider lacks names the model, the provider and the operation', async () => {
+  const own = join(models, 'lacking');
+  await cp(`${PROJECT}models/face-detector`, join(own, 'face-detector'), { recursive: true });
+  await using oneslot = await startOneslot({
+    models: own,
+    args: ['--provider', 'webgpu'],
+    env: vulkan,
+    ready: false,
+  });
+  expect(await reasonsOf(oneslot)).toMatch(
+    /model face-detector .*the warm-up run on provider webgpu failed: .*Resize.*antialias/s,
+  );
+});
+
 test('a required GPU that does the main work makes the server ready', async () => {
   await using oneslot = await startOneslot({
     models,

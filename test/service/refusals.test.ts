@@ -54,6 +54,20 @@ describe('from the headers alone, with the body unread,', () => {
       'zstd',
     ],
     [
+      'an output that the model does not have',
+      '/predict/digits?outputs=labl',
+      { 'Content-Length': 900_000 },
+      '400',
+      'there is no output \\"labl\\"',
+    ],
+    [
+      'a raw answer of several outputs',
+      '/predict/digits?outputs=label,probabilities',
+      { Accept: 'application/octet-stream', 'Content-Length': 900_000 },
+      '406',
+      'a raw answer holds one output',
+    ],
+    [
       'an answer that can not be given',
       '/predict/digits',
       { Accept: 'text/html', 'Content-Length': 900_000 },

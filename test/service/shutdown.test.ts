@@ -3,6 +3,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { burn, ENDLESS, leavableBurn } from '../support/burns.js';
 import { startOneslot } from '../support/oneslot.js';
+import { RawConnection } from '../support/raw-http.js';
 import { until } from '../support/until.js';
 
 const DIGIT = { image: [Array.from({ length: 8 }, () => Array(8).fill(0))] };
@@ -57,9 +58,34 @@ describe('SIGTERM', () => {
     expect(await oneslot.signal('SIGTERM')).toEqual({ code: 0, signal: null });
   });
 
+  test('ends connections with their next answer, so that keep-alive clients move on', async () => {
+    await using oneslot = await startOneslot({ args: ['--drain-delay', '3600'] });
+    const body = JSON.stringify({ inputs: DIGIT });
+    const head = { 'Content-Length': body.length };
+    using kept = await RawConnection.open(oneslot.url);
+    kept.sendHead('/predict/digits', head);
+    kept.send(body);
+    expect(await kept.hears('"outputs"')).toMatch(/^connection: keep-alive\r$/im);
+    using arriving = await RawConnection.open(oneslot.url);
+    arriving.sendHead('/predict/digits', head);
+    await until(async () => (await oneslot.metric('oneslot_receiving')) === 1);
+
+    oneslot.child.kill('SIGTERM');
+    await until(async () => !(await oneslot.isReady()));
+    kept.received = '';
+    kept.sendHead('/predict/digits', head);
+    for (const connection of [kept, arriving]) {
+      connection.send(body);
+      const answer = await connection.hears('"outputs"');
+      expect(answer).toMatch(/^HTTP\/1\.1 200 /);
+      expect(answer).toMatch(/^connection: close\r$/im);
+      await connection.closed();
+    }
+  });
+
   test('takes the runner along', async () => {
     await using oneslot = await startOneslot({ args: ['--drain-delay', '0'] });
-    const pid = oneslot.runnerPid!;
+    const pid = await until(() => oneslot.runnerPid);
     await oneslot.signal('SIGTERM');
     expect(() => process.kill(pid, 0)).toThrow('ESRCH');
   });
@@ -77,7 +103,7 @@ test('a second signal ends at once, in the middle of a run', async () => {
   await using oneslot = await startOneslot();
   const long = leavableBurn(oneslot, ENDLESS);
   await oneslot.running();
-  const runner = oneslot.runnerPid!;
+  const runner = await until(() => oneslot.runnerPid);
   oneslot.child.kill('SIGTERM');
   await until(async () => !(await oneslot.isReady()));
   oneslot.child.kill('SIGTERM');

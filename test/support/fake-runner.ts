@@ -1,4 +1,4 @@
-// A runner without a process: it holds inputs, obeys the last `next` and speaks the protocol as the session thread does,
+// A runner without a process: it holds inputs, obeys the last plan and speaks the protocol as the session thread does,
 // but nothing happens until the test lets it happen: every message lies in its pipe until it is delivered, so that
 // messages can be made to cross. It checks what no caller of a runner may ever do.
 
@@ -6,6 +6,7 @@ import type { RestartReason } from '../../src/observer.js';
 import {
   isDeviceError,
   type KillReason,
+  type Plan,
   type PredictionId,
   type RunEnd,
   type RunResult,
@@ -31,7 +32,7 @@ const NO_FAILURES: Failures = new Map();
 
 export class FakeRunner {
   loadMs: number | undefined = 1000;
-  /** What it was told, in order, e.g. `stage 1`, `next 1,2`, `drop 1`, `kill cancelled`. */
+  /** What it was told, in order, e.g. `stage 1`, `plan 1,2 3`, `drop 1`, `kill cancelled`. */
   readonly told: string[] = [];
   /** Every run that it ever began. */
   readonly runs: RunStart[] = [];
@@ -46,7 +47,7 @@ export class FakeRunner {
   isUp = false;
   readonly #clock: Clocked;
   #owner!: RunnerOwner;
-  #next: readonly PredictionId[] = [];
+  #plan: Plan = [];
   readonly #toRunner: (() => void)[] = [];
   readonly #toServer: (() => void)[] = [];
   /** Runs that the server has not heard of. */
@@ -71,10 +72,11 @@ export class FakeRunner {
     this.#toRunner.push(() => this.staged.set(id, model));
   }
 
-  next(ids: readonly PredictionId[]): void {
-    this.told.push(`next ${ids}`);
+  plan(runs: Plan): void {
+    this.told.push(`plan ${runs.join(' ')}`);
+    if (runs.some(({ length }) => length === 0)) this.violations.push('an empty run was planned');
     this.#toRunner.push(() => {
-      this.#next = ids;
+      this.#plan = runs;
     });
   }
 
@@ -154,7 +156,7 @@ export class FakeRunner {
     this.killReason = undefined;
     if (this.present !== undefined) this.#lose(this.present);
     this.present = undefined;
-    this.#next = [];
+    this.#plan = [];
     this.staged.clear();
     this.#everStaged.clear();
     this.#toRunner.splice(0);
@@ -163,9 +165,11 @@ export class FakeRunner {
   }
 
   #take(): RunStart | undefined {
-    const ids = this.#next.filter((id) => this.staged.has(id));
-    this.#next = [];
-    if (ids.length === 0) return undefined;
+    const planned = this.#plan.map((run) => run.filter((id) => this.staged.has(id)));
+    const index = planned.findIndex(({ length }) => length > 0);
+    this.#plan = index === -1 ? [] : this.#plan.slice(index + 1);
+    if (index === -1) return undefined;
+    const ids = planned[index]!;
     const models = new Set(ids.map((id) => this.staged.get(id)!));
     if (models.size > 1) this.violations.push(`${[...models].join(' and ')} in one run`);
     for (const id of ids) this.staged.delete(id);

@@ -39,6 +39,7 @@ const OTHERS = {
   burn: burn(),
   fails: fails(),
   'sum-rows': sumRows(),
+  'prototype-names': prototypeNames(),
   'not-batchable': notBatchable(),
   strings: strings(),
   wide: wide(),
@@ -153,6 +154,21 @@ function sumRows(): FixtureModel {
     nodes: [node('ReduceSum', ['x', 'within_row'], ['sum'], { keepdims: { int: 0 } })],
   };
   return fixture(graph, { batch: { axis: 0, max: 8 } });
+}
+
+/**
+ * `constructor`, `__proto__`, both [2, batch] → `sum`, their sum. Every JavaScript object has something of these names;
+ * samples are joined along axis 1.
+ */
+function prototypeNames(): FixtureModel {
+  const value = (name: string) => ({ name, type: 'float32', shape: [2, 'batch'] }) as const;
+  const graph: GraphSpec = {
+    name: 'prototype_names',
+    inputs: [value('constructor'), value('__proto__')],
+    outputs: [value('sum')],
+    nodes: [node('Add', ['constructor', '__proto__'], ['sum'])],
+  };
+  return fixture(graph, { batch: { axis: 1, max: 8 } });
 }
 
 /** Declares batches, but takes the mean over all samples off each, so that company changes the answer. */

@@ -137,7 +137,7 @@ test.each<[string, string | object, string, string | RegExp]>([
   [
     'a wrong output',
     { outputs: ['box'] },
-    'bad_request',
+    'invalid_input',
     'there is no output "box"; did you mean "boxes"? There are boxes, scores',
   ],
   ['an output twice', { outputs: ['boxes', 'boxes'] }, 'bad_request', 'output boxes is asked for twice'],

@@ -67,6 +67,19 @@ test('count the places of each API key, receiving and queued, and forget keys th
   expect(ledger.waitingOf('ann')).toBe(0);
 });
 
+test('count an answer until its caller has taken it, once', () => {
+  const { ledger, come } = books();
+  const one = come();
+  const { bytes } = ledger;
+  const taken = ledger.holdAnswer(1000);
+  one.leave();
+  expect(ledger.bytes).toBe(1000);
+  expect(bytes).toBeGreaterThan(0);
+  taken();
+  taken();
+  expect(ledger.bytes).toBe(0);
+});
+
 test('tell the observer how each ended and how long it was here', () => {
   const { clock, observer, come } = books();
   const one = come();

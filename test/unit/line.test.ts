@@ -88,21 +88,34 @@ describe('the moment at which age may change the order', () => {
     come(5);
     clock.advance(300);
     come(4);
-    expect(line.holdsForMs).toBe(700);
+    expect(line.holdsForMs([])).toBe(700);
     const before = order();
-    clock.advance(line.holdsForMs - 1);
+    clock.advance(line.holdsForMs([]) - 1);
     expect(order()).toEqual(before);
     clock.advance(1);
     expect(order()).toEqual([before[1], before[0]]);
-    expect(line.holdsForMs).toBe(300);
+    expect(line.holdsForMs([])).toBe(300);
+  });
+
+  test('counts whoever is looked at beside the firsts', () => {
+    const { clock, line, come } = lineOf();
+    come(5);
+    clock.advance(100);
+    const second = come(5);
+    clock.advance(700);
+    come(4);
+    expect(line.holdsForMs([])).toBe(200);
+    clock.advance(200);
+    expect(line.holdsForMs([])).toBe(800);
+    expect(line.holdsForMs([second])).toBe(100);
   });
 
   test('never comes where all have the same urgency', () => {
     const { line, come } = lineOf();
-    expect(line.holdsForMs).toBe(Number.POSITIVE_INFINITY);
+    expect(line.holdsForMs([])).toBe(Number.POSITIVE_INFINITY);
     come();
     come();
-    expect(line.holdsForMs).toBe(Number.POSITIVE_INFINITY);
+    expect(line.holdsForMs([])).toBe(Number.POSITIVE_INFINITY);
   });
 });
 

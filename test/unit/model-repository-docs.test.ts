@@ -67,6 +67,11 @@ test('the examples in docs/models.md are taken', async () => {
   }
 });
 
+test('docs/models.md leads to the page about bodies', async () => {
+  const text = await readFile(new URL('../../../docs/models.md', import.meta.url), 'utf8');
+  expect(text).toContain('](bodies.md)');
+});
+
 test('docs/api-keys.md names every key of an entry, and its example is taken', async () => {
   expect(
     rowsOf('api-keys.md', 'Key')

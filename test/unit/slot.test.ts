@@ -12,7 +12,7 @@ describe('one run after the other', () => {
   test('whoever comes to an idle slot runs at once', async () => {
     const rooms = await openRooms();
     const one = rooms.come();
-    expect(rooms.runner.told).toEqual([`stage ${one.id}`, `next ${one.id}`]);
+    expect(rooms.runner.told).toEqual([`stage ${one.id}`, `plan ${one.id}`]);
     expect(one.phase).toBe('queued');
     await rooms.settle();
     expect(one.phase).toBe('running');
@@ -95,6 +95,43 @@ describe('one run after the other', () => {
   });
 });
 
+describe('short runs', () => {
+  test('are planned several ahead, and follow each other without a word from the server', async () => {
+    const rooms = await openRooms();
+    rooms.estimator.observe('m', { elements: 1 }, 2);
+    const all = [rooms.come(), rooms.come(), rooms.come(), rooms.come()];
+    await rooms.settle();
+    expect(rooms.runner.told.at(-1)).toBe(
+      `plan ${all
+        .slice(1)
+        .map(({ id }) => id)
+        .join(' ')}`,
+    );
+    rooms.clock.advance(2);
+    rooms.runner.finish();
+    rooms.clock.advance(2);
+    rooms.runner.finish();
+    rooms.runner.hear();
+    expect(all.map(({ phase }) => phase)).toEqual(['over', 'over', 'running', 'queued']);
+    await rooms.finish();
+    await rooms.finish();
+    expect(rooms.runner.runs.map(({ ids }) => ids)).toEqual(all.map(({ id }) => [id]));
+    expect(rooms.clock.pending).toBe(0);
+  });
+
+  test('that are planned are overtaken by one more urgent, and one who leaves is not run', async () => {
+    const rooms = await openRooms();
+    rooms.estimator.observe('m', { elements: 1 }, 2);
+    const [one, two, three] = [rooms.come(), rooms.come(), rooms.come()];
+    await rooms.settle();
+    const urgent = rooms.come({ urgency: 0 });
+    two.leave();
+    await rooms.settle();
+    for (let run = 0; run < 3; run++) await rooms.finish();
+    expect(rooms.runner.runs.map(({ ids }) => ids)).toEqual([[one.id], [urgent.id], [three.id]]);
+  });
+});
+
 describe('one who leaves', () => {
   test('while queued never reaches the runner', async () => {
     const rooms = await openRooms();
@@ -116,7 +153,7 @@ describe('one who leaves', () => {
     two.leave();
     expect(rooms.runner.told.slice(before)).toEqual([
       `stage ${three.id}`,
-      `next ${three.id}`,
+      `plan ${three.id}`,
       `drop ${two.id}`,
     ]);
     await rooms.finish();
@@ -204,7 +241,7 @@ describe('one who is overtaken', () => {
     await rooms.settle();
     const urgent = rooms.come({ urgency: 0 });
     await rooms.settle();
-    expect(rooms.runner.told.slice(-2)).toEqual([`stage ${urgent.id}`, `next ${urgent.id}`]);
+    expect(rooms.runner.told.slice(-2)).toEqual([`stage ${urgent.id}`, `plan ${urgent.id}`]);
     await rooms.finish();
     expect(rooms.running).toEqual([urgent.id]);
     await rooms.finish();
@@ -317,7 +354,7 @@ describe('a batch', () => {
     const [two, three] = [rooms.come(), rooms.come()];
     await rooms.settle();
     two.leave();
-    expect(rooms.runner.told.slice(-2)).toEqual([`next ${three.id}`, `drop ${two.id}`]);
+    expect(rooms.runner.told.slice(-2)).toEqual([`plan ${three.id}`, `drop ${two.id}`]);
     await rooms.finish();
     expect(rooms.running).toEqual([three.id]);
   });
@@ -367,11 +404,11 @@ describe('a batch', () => {
     await rooms.settle();
     const [two, three] = [rooms.come({ patienceMs: 350 }), rooms.come()];
     await rooms.settle();
-    expect(rooms.runner.told.at(-1)).toBe(`next ${two.id},${three.id}`);
+    expect(rooms.runner.told.at(-1)).toBe(`plan ${two.id},${three.id}`);
     rooms.clock.advance(169);
-    expect(rooms.runner.told.at(-1)).toBe(`next ${two.id},${three.id}`);
+    expect(rooms.runner.told.at(-1)).toBe(`plan ${two.id},${three.id}`);
     rooms.clock.advance(1);
-    expect(rooms.runner.told.at(-1)).toBe(`next ${two.id}`);
+    expect(rooms.runner.told.at(-1)).toBe(`plan ${two.id}`);
     await rooms.finish();
     expect(rooms.running).toEqual([two.id]);
     await rooms.finish(100);
