@@ -177,6 +177,8 @@ export async function startService(config: Config, { log, writeLine }: ServiceOu
   const adminUrl = urlOf(host, (admin ?? listening).port);
   log.info({ url, adminUrl, models: models.files.map(({ name }) => name) }, 'listening');
   runner.start();
+  /** When a Spot instance is taken away, once that is known. */
+  let leaveByMs: number | undefined;
   const signals = new Signals({
     config,
     clock,
@@ -189,8 +191,6 @@ export async function startService(config: Config, { log, writeLine }: ServiceOu
     writeLine: writeLine ?? (() => {}),
     onSpotNotice: (notice) => void leaveSpot(notice).catch((err) => log.error({ err }, 'drain failed')),
   });
-  /** When a Spot instance is taken away, once that is known. */
-  let leaveByMs: number | undefined;
 
   function whyNotReady(): string[] {
     const reasons: string[] = [];

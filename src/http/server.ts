@@ -11,7 +11,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import type { Express, Request } from 'express';
 import { ServiceError } from '../errors.js';
 import { expectsContinue } from './body.js';
-import { frontOf } from './front.js';
+import { frontOf, type RequestListener } from './front.js';
 import { problemOf } from './problem.js';
 
 export interface ServerOptions {
@@ -35,7 +35,12 @@ export interface Listening {
 
 /** Rejects when the address can't be listened on. */
 export async function listen(app: Express, options: ServerOptions): Promise<Listening> {
-  const front = frontOf(app);
+  const unused = new Set<Socket>();
+  const answer = frontOf(app);
+  const front: RequestListener = (request, response) => {
+    unused.delete(request.socket);
+    answer(request, response);
+  };
   const server = createServer(
     {
       keepAliveTimeout: options.keepAliveTimeoutMs,
@@ -53,6 +58,10 @@ export async function listen(app: Express, options: ServerOptions): Promise<List
   // Any other expectation may be passed over (RFC 9110, 10.1.1); Node would answer 417 without a word.
   server.on('checkExpectation', front);
   server.on('clientError', answerClientError);
+  server.on('connection', (socket) => {
+    unused.add(socket);
+    socket.once('close', () => unused.delete(socket));
+  });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(options.port, options.host, () => {
@@ -62,15 +71,19 @@ export async function listen(app: Express, options: ServerOptions): Promise<List
   });
   return {
     port: (server.address() as AddressInfo).port,
-    close: () => closeServer(server),
+    close: () => closeServer(server, unused),
     destroy: () => destroyServer(server),
   };
 }
 
-/** Connections fall idle one by one as they are answered, and Node closes only those that are idle right now. */
-async function closeServer(server: Server): Promise<void> {
+/**
+ * Connections fall idle one by one as they are answered, and Node closes only those that are idle right now; on one that
+ * has brought no request yet it would wait for ever.
+ */
+async function closeServer(server: Server, unused: ReadonlySet<Socket>): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
   server.closeIdleConnections();
+  for (const socket of unused) socket.destroy();
   const sweep = setInterval(() => server.closeIdleConnections(), SWEEP_MS);
   await closed.finally(() => clearInterval(sweep));
 }

@@ -58,6 +58,18 @@ describe('SIGTERM', () => {
     expect(await oneslot.signal('SIGTERM')).toEqual({ code: 0, signal: null });
   });
 
+  test('is not held up by a connection that never brought a request, nor by one that stopped in its headers', async () => {
+    await using oneslot = await startOneslot({ args: ['--drain-delay', '0'] });
+    using silent = await RawConnection.open(oneslot.url);
+    using stopped = await RawConnection.open(oneslot.url);
+    stopped.send('POST /predict/digits HTTP/1.1\r\nHost: ');
+    // Both are known to the server by now: connections are taken in their order.
+    expect((await oneslot.get('/healthz')).status).toBe(200);
+    oneslot.child.kill('SIGTERM');
+    expect(await oneslot.exited).toEqual({ code: 0, signal: null });
+    await Promise.all([silent.closed(), stopped.closed()]);
+  });
+
   test('ends connections with their next answer, so that keep-alive clients move on', async () => {
     await using oneslot = await startOneslot({ args: ['--drain-delay', '3600'] });
     const body = JSON.stringify({ inputs: DIGIT });

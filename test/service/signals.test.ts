@@ -170,7 +170,7 @@ test('a run that can end before the instance does is kept, and who comes after i
   expect(hasEnded).toBe(false);
   expect((await running).status).toBe(200);
   expect((await waiting).body.outputs.checksum).toBe(525551);
-});
+}, 120_000);
 
 /** A burn of about so many seconds on this machine. */
 async function iterationsOf(oneslot: Oneslot, seconds: number): Promise<number> {

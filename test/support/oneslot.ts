@@ -119,6 +119,13 @@ export class Oneslot implements AsyncDisposable {
   }
 }
 
+/** Where tests run on a platform, servers under test must not find it. */
+const NO_PLATFORM = {
+  KUBERNETES_SERVICE_HOST: undefined,
+  ECS_CONTAINER_METADATA_URI_V4: undefined,
+  ECS_AGENT_URI: undefined,
+};
+
 /** Starts `oneslot serve`; resolves when it listens and, unless told otherwise, is ready. */
 export async function startOneslot({
   models,
@@ -129,7 +136,7 @@ export async function startOneslot({
   const defaults = ['--host', '127.0.0.1', '--port', '0', '--models', models ?? `${PROJECT}models`];
   const child = spawn(process.execPath, [MAIN, 'serve', ...defaults, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, ...env },
+    env: { ...process.env, ...NO_PLATFORM, ...env },
   });
   const oneslot = new Oneslot(child);
   const [line] = await until(() => {
