@@ -6,6 +6,7 @@ import { cleanVariables, commandOptions, configOf } from './config.js';
 import { newKey } from './http/api-keys.js';
 import { createLog, type Logger } from './log.js';
 import { buildInfo } from './metrics/build-info.js';
+import { addPlanCommand } from './plan/command.js';
 import { type Service, startService } from './service.js';
 
 const SERVE_NOTES = `
@@ -39,6 +40,8 @@ program
       'Keep the key; put the entry into {"keys": [ … ]} of the file that --api-keys names.\n',
     );
   });
+
+addPlanCommand(program);
 
 await program.parseAsync();
 

@@ -14,7 +14,7 @@ const SOURCES = fileURLToPath(new URL('../../../src', import.meta.url));
  */
 const FLOORS: readonly (readonly string[])[] = [
   ['main.ts'],
-  ['service.ts'],
+  ['service.ts', 'plan'],
   ['http', 'drain.ts'],
   ['codecs'],
   ['admission'],
@@ -41,7 +41,7 @@ const IMPORTERS: Readonly<Record<string, RegExp>> = {
   sharp: /^codecs\//,
   piscina: /^codecs\//,
   pino: /^log\.ts$/,
-  commander: /^(main|config)\.ts$/,
+  commander: /^(main|config|plan\/(options|values))\.ts$/,
 };
 
 interface Import {
