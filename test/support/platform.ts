@@ -40,7 +40,7 @@ export class PlatformServer implements AsyncDisposable {
 
   private constructor(certificate: Certificate | undefined) {
     const handle = (request: IncomingMessage, response: ServerResponse): void => {
-      void this.#handle(request, response);
+      this.#handle(request, response).catch(() => request.socket.destroy());
     };
     this.#server = certificate === undefined ? createHttp(handle) : createHttps(certificate, handle);
   }

@@ -21,13 +21,13 @@ type CaseMaker = (random: Random, material: Material) => NamedCase;
 
 /** How often of a hundred, and what. */
 const MIX: readonly (readonly [share: number, make: CaseMaker])[] = [
-  [30, good],
+  [25, good],
   [4, burst],
-  [26, oneOf({ ...WRONG_JSON, ...WRONG_NUMBERS })],
-  [14, oneOf(WRONG_BODIES)],
-  [10, oneOf(WRONG_HEADS)],
+  [31, oneOf({ ...WRONG_JSON, ...WRONG_NUMBERS })],
+  [12, oneOf(WRONG_BODIES)],
+  [13, oneOf(WRONG_HEADS)],
   [8, oneOf(CALLERS)],
-  [8, wire],
+  [7, wire],
 ];
 
 const MAKERS = MIX.flatMap(([share, make]) => Array<CaseMaker>(share).fill(make));

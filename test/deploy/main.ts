@@ -1,0 +1,57 @@
+// `npm run test:deploy`: what lies in deploy/ is checked and run by the real programs that it is made for.
+// `-- --only NAME,NAME` runs some of its parts; kubernetes-api, which compiles an API server for ten minutes, only so.
+
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { Cleanup } from '../support/programs/cleanup.js';
+import { endAll } from '../support/programs/command.js';
+import { Report } from '../support/programs/report.js';
+import { part as balancing } from './balancing.js';
+import { part as ecs } from './ecs.js';
+import { part as grafana } from './grafana.js';
+import { part as kubernetes, apiPart as kubernetesApi } from './kubernetes.js';
+import type { Part } from './part.js';
+import { part as prometheus } from './prometheus.js';
+
+const PARTS: readonly Part[] = [prometheus, grafana, kubernetes, ecs, balancing];
+const ON_DEMAND: readonly Part[] = [kubernetesApi];
+
+const PROJECT = fileURLToPath(new URL('../../../', import.meta.url));
+
+const cleanup = new Cleanup();
+const report = new Report();
+
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, endAll);
+
+try {
+  await main();
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 1;
+} finally {
+  await cleanup.run();
+  report.close();
+}
+
+async function main(): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), 'oneslot-deploy-'));
+  cleanup.add(() => rm(folder, { recursive: true, force: true }));
+  for (const part of chosen()) {
+    console.log(`\n${part.name}`);
+    await part.run({ report, cleanup, project: PROJECT, folder });
+  }
+}
+
+function chosen(): readonly Part[] {
+  const { values } = parseArgs({ options: { only: { type: 'string' } } });
+  const names = values.only?.split(',') ?? PARTS.map(({ name }) => name);
+  return names.map((name) => {
+    const all = [...PARTS, ...ON_DEMAND];
+    const part = all.find((each) => each.name === name);
+    if (part !== undefined) return part;
+    throw new Error(`there is no part ${name}; there are ${all.map((each) => each.name).join(', ')}`);
+  });
+}

@@ -1,0 +1,18 @@
+// One part of deploy/, exercised by the programs that it is made for.
+
+import type { Cleanup } from '../support/programs/cleanup.js';
+import type { Report } from '../support/programs/report.js';
+
+export interface Context {
+  readonly report: Report;
+  readonly cleanup: Cleanup;
+  /** The checkout's root. */
+  readonly project: string;
+  /** A folder of this run's own, removed at its end. */
+  readonly folder: string;
+}
+
+export interface Part {
+  readonly name: string;
+  run(context: Context): Promise<void>;
+}
