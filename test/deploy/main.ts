@@ -1,7 +1,7 @@
 // `npm run test:deploy`: what lies in deploy/ is checked and run by the real programs that it is made for.
 // `-- --only NAME,NAME` runs some of its parts; kubernetes-api, which compiles an API server for ten minutes, only so.
 
-import { mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -38,10 +38,14 @@ try {
 
 async function main(): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'oneslot-deploy-'));
+  // Balancers run as nobody.
+  await chmod(folder, 0o755);
   cleanup.add(() => rm(folder, { recursive: true, force: true }));
   for (const part of chosen()) {
     console.log(`\n${part.name}`);
-    await part.run({ report, cleanup, project: PROJECT, folder });
+    const own = join(folder, part.name);
+    await mkdir(own);
+    await part.run({ report, cleanup, project: PROJECT, folder: own });
   }
 }
 

@@ -8,7 +8,7 @@ export interface Context {
   readonly cleanup: Cleanup;
   /** The checkout's root. */
   readonly project: string;
-  /** A folder of this run's own, removed at its end. */
+  /** A folder of this part's own, removed at the end. */
   readonly folder: string;
 }
 
