@@ -236,3 +236,23 @@ describe('every answer', () => {
     expect(JSON.stringify(answer.body)).not.toMatch(/ at |\.ts|\.js|node_modules|\/work|\/home/);
   });
 });
+
+describe('a request that reaches no route', () => {
+  test.each([
+    ['without Host', 'GET /healthz HTTP/1.1\r\n\r\n', 'demands a Host header'],
+    ['whose target is no URL', 'GET http://[bad/ HTTP/1.1\r\nHost: a\r\n\r\n', 'the URL is malformed'],
+  ])('%s is told what is wrong with it', async (_name, text, problem) => {
+    using connection = await RawConnection.open(oneslot.url);
+    connection.send(text);
+    const answer = await connection.hears(problem);
+    expect(answer).toMatch(/^HTTP\/1\.1 400 /);
+    expect(answer).toMatch(/^X-Request-Id: \S+\r$/m);
+    expect(answer).toMatch(/^Content-Type: application\/problem\+json\r$/m);
+  });
+
+  test('is none because of an expectation that nobody knows', async () => {
+    using connection = await RawConnection.open(oneslot.url);
+    connection.send('GET /healthz HTTP/1.1\r\nHost: a\r\nExpect: a-miracle\r\n\r\n');
+    expect(await connection.hears('}')).toMatch(/^HTTP\/1\.1 200 /);
+  });
+});

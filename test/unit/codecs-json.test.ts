@@ -347,3 +347,12 @@ test('an answer can be sent back as a request', async () => {
     s: inputs.s,
   });
 });
+
+test('a string with a NUL is refused: the model would be given what stands before it, unsaid', async () => {
+  const model = codecModel({ inputs: [spec('s', 'string', [null])] });
+  const refusal = await refusalOf(() => decode('{"inputs":{"s":["a","a\\u0000b"]}}', model));
+  expect([refusal.code, refusal.message]).toEqual([
+    'invalid_input',
+    'input s: expected strings without a NUL, got one that has it',
+  ]);
+});
