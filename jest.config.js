@@ -4,4 +4,6 @@ export default {
   transform: {},
   testMatch: ['<rootDir>/dist/test/**/*.test.js'],
   testTimeout: 60_000,
+  // Most of them wait for processes, and jest itself needs no core of its own.
+  maxWorkers: '100%',
 };
