@@ -1,19 +1,25 @@
 // Every option, once: flag, variable, unit, default, bounds and reason. `oneslot serve --help` prints this table, and
 // docs/options.md is held against it.
 
-import { InvalidArgumentError, Option } from 'commander';
+import { Option } from 'commander';
 import type { ProviderChoice } from './model-repository/model.js';
+import {
+  boolean,
+  bytes,
+  integer,
+  KIB,
+  type Kind,
+  kind,
+  number,
+  oneOf,
+  seconds,
+  text,
+} from './option-kinds.js';
 
 const PROVIDERS = ['cpu', 'cuda', 'webgpu', 'auto'] as const satisfies readonly ProviderChoice[];
 /** `auto`: where the platform is found. */
 const SIGNAL_CHOICES = ['auto', 'on', 'off'] as const;
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
-
-/** What values an option takes, in words and as a parser that throws InvalidArgumentError. */
-interface Kind<Value> {
-  readonly takes: string;
-  readonly parse: (text: string) => Value;
-}
 
 interface OptionSpec<Value> {
   /** `--name <argument>`, or `--name [boolean]`, which alone means true. */
@@ -24,78 +30,12 @@ interface OptionSpec<Value> {
   readonly help: string;
 }
 
-const KIB = 1024;
-const SIZE_UNITS = [
-  ['', 1],
-  ['KiB', KIB],
-  ['MiB', KIB ** 2],
-  ['GiB', KIB ** 3],
-] as const;
-const BYTE_UNITS: Readonly<Record<string, number>> = Object.fromEntries(
-  SIZE_UNITS.map(([unit, factor]) => [unit.toLowerCase(), factor]),
-);
 const DAY_S = 24 * 3600;
-
-const text = kind('a text', (value) => (value === '' ? undefined : value));
-
-const boolean = kind('true or false', (value) => {
-  if (['true', '1', 'yes', 'on'].includes(value.toLowerCase())) return true;
-  return ['false', '0', 'no', 'off'].includes(value.toLowerCase()) ? false : undefined;
-});
-
-/** @param read gives undefined for what is none of these */
-function kind<Value>(takes: string, read: (text: string) => Value | undefined): Kind<Value> {
-  const parse = (value: string): Value => {
-    const parsed = read(value.trim());
-    if (parsed === undefined) throw new InvalidArgumentError(`It takes ${takes}.`);
-    return parsed;
-  };
-  return { takes, parse };
-}
 
 /** CloudWatch's own rule; names of AWS' services are theirs. */
 const namespace = kind('a name of letters, digits and . _ - / # : that does not begin with AWS/', (value) =>
   /^(?!AWS\/|:)[\w.\-/#:]{1,255}$/.test(value) ? value : undefined,
 );
-
-function oneOf<const Choice extends string>(choices: readonly Choice[]): Kind<Choice> {
-  return kind(choices.join(', '), (value) => choices.find((choice) => choice === value));
-}
-
-const within = (value: number, min: number, max: number): number | undefined =>
-  value >= min && value <= max ? value : undefined;
-
-const numberIn = (value: string): number => (value === '' ? Number.NaN : Number(value));
-
-function number(min: number, max: number): Kind<number> {
-  return kind(`a number from ${min} to ${max}`, (value) => within(numberIn(value), min, max));
-}
-
-function integer(min: number, max: number): Kind<number> {
-  const read = (value: string) => (/^\d+$/.test(value) ? within(Number(value), min, max) : undefined);
-  return kind(`a whole number from ${min} to ${max}`, read);
-}
-
-/** Seconds in writing, milliseconds in the program. */
-function seconds(min: number, max: number): Kind<number> {
-  return kind(`seconds from ${min} to ${max}`, (value) => {
-    const parsed = within(numberIn(value), min, max);
-    return parsed === undefined ? undefined : parsed * 1000;
-  });
-}
-
-function bytes(min: number, max: number): Kind<number> {
-  return kind(`a size from ${sizeText(min)} to ${sizeText(max)}`, (value) => {
-    const [, amount, unit = ''] = /^(\d+(?:\.\d+)?)\s*([a-z]*)$/i.exec(value) ?? [];
-    const parsed = Number(amount) * (BYTE_UNITS[unit.toLowerCase()] ?? Number.NaN);
-    return Number.isSafeInteger(parsed) ? within(parsed, min, max) : undefined;
-  });
-}
-
-function sizeText(size: number): string {
-  const [unit, factor] = SIZE_UNITS.findLast(([, each]) => size >= each) ?? ['', 1];
-  return `${size / factor}${unit}`;
-}
 
 /** Options by the name of what they set. Times are seconds on the command line and milliseconds within. */
 const OPTIONS = {

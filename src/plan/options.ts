@@ -1,11 +1,12 @@
 // Every option of `oneslot plan`, once.
 
 import { Option } from 'commander';
+import { integer, type Kind, number, oneOf } from '../option-kinds.js';
 import type { Burst } from './arrivals.js';
 import type { HpaPolicy } from './hpa.js';
 import type { ScalerName } from './plan.js';
 import type { Balancing } from './simulate.js';
-import { burst, integer, type Kind, number, oneOf, policy, rate, time } from './values.js';
+import { burst, policy, rate, time } from './values.js';
 
 /** As commander hands them over; times in seconds, rates in arrivals a second. */
 export interface Parsed {

@@ -1,44 +1,12 @@
 // How values of `oneslot plan` are written, each with its bounds in words.
 
-import { InvalidArgumentError } from 'commander';
+import { type Kind, kind, within } from '../option-kinds.js';
 import type { Burst } from './arrivals.js';
 import type { HpaPolicy } from './hpa.js';
-
-/** What an option takes, in words and as a parser that throws InvalidArgumentError. */
-export interface Kind<Value> {
-  readonly takes: string;
-  readonly parse: (text: string) => Value;
-}
 
 const TIME_UNITS: Readonly<Record<string, number>> = { ms: 0.001, s: 1, m: 60, min: 60, h: 3600, d: 86_400 };
 const RATE_UNITS: Readonly<Record<string, number>> = { s: 1, m: 60, min: 60, h: 3600, d: 86_400 };
 const MAX_RATE = 1_000_000;
-
-/** @param read gives undefined for what is none of these */
-function kind<Value>(takes: string, read: (text: string) => Value | undefined): Kind<Value> {
-  const parse = (text: string): Value => {
-    const value = read(text.trim());
-    if (value === undefined) throw new InvalidArgumentError(`It takes ${takes}.`);
-    return value;
-  };
-  return { takes, parse };
-}
-
-const within = (value: number, min: number, max: number): number | undefined =>
-  value >= min && value <= max ? value : undefined;
-
-const numberIn = (text: string): number => (text === '' ? Number.NaN : Number(text));
-
-export const number = (min: number, max: number): Kind<number> =>
-  kind(`a number from ${min} to ${max}`, (text) => within(numberIn(text), min, max));
-
-export const integer = (min: number, max: number): Kind<number> =>
-  kind(`a whole number from ${min} to ${max}`, (text) =>
-    /^\d+$/.test(text) ? within(Number(text), min, max) : undefined,
-  );
-
-export const oneOf = <const Choice extends string>(choices: readonly Choice[]): Kind<Choice> =>
-  kind(choices.join(', '), (text) => choices.find((choice) => choice === text));
 
 /** Seconds. */
 export const time = (min: string, max: string): Kind<number> =>

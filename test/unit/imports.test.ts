@@ -24,6 +24,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['scaling', 'metrics'],
   ['runner'],
   ['config.ts', 'log.ts', 'ledger.ts'],
+  ['option-kinds.ts'],
   ['prediction.ts', 'observer.ts'],
   ['model-repository'],
   ['tensor-json.ts'],
@@ -41,7 +42,7 @@ const IMPORTERS: Readonly<Record<string, RegExp>> = {
   sharp: /^codecs\//,
   piscina: /^codecs\//,
   pino: /^log\.ts$/,
-  commander: /^(main|config|plan\/(options|values))\.ts$/,
+  commander: /^(main|config|option-kinds|plan\/options)\.ts$/,
 };
 
 interface Import {
