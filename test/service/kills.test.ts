@@ -35,8 +35,7 @@ test(`of ${KILLS} kills under load, each costs the run that it met and nothing e
   await using oneslot = await startOneslot({ models });
   const load = new AbortController();
   const callers = Array.from({ length: CALLERS }, (_, index) => keepAsking(oneslot, index, load.signal));
-  await killOften(oneslot);
-  load.abort();
+  await killOften(oneslot).finally(() => load.abort());
   const heard = (await Promise.all(callers)).flat();
 
   expect(heard.filter((each) => !isRight(each) && !isLost(each))).toEqual([]);

@@ -85,7 +85,7 @@ test('what is loaded is told by /models, /models/{model} and the log', async () 
     nodes: { CPUExecutionProvider: expect.any(Number) },
   });
   expect(digits.loadMs).toBeGreaterThan(0);
-  const line = oneslot.logged('model loaded').find(({ model }) => model === 'digits');
+  const line = await oneslot.logs(({ msg, model }) => msg === 'model loaded' && model === 'digits');
   expect(line).toMatchObject({ provider: 'cpu', version: '1' });
   expect(
     await oneslot.metric('oneslot_model_loaded', { model: 'digits', version: '1', provider: 'cpu' }),

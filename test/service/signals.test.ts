@@ -2,7 +2,7 @@
 
 import { expect, test } from '@jest/globals';
 import { burn, ENDLESS, leavableBurn } from '../support/burns.js';
-import { type Oneslot, startOneslot } from '../support/oneslot.js';
+import { type LogLine, type Oneslot, startOneslot } from '../support/oneslot.js';
 import { type Heard, PlatformServer, type Reply } from '../support/platform.js';
 import { until } from '../support/until.js';
 
@@ -110,7 +110,8 @@ test('metrics for CloudWatch stand on lines of their own, once a period, beside 
 const sumOfRefusals = (oneslot: Oneslot): number =>
   metricLines(oneslot).reduce((sum, { Refusals }) => sum + Refusals, 0);
 
-test('a long run is protected from scale-in, and when it is over the protection is taken back', async () => {
+// They wait for what takes its time by nature, so they wait together.
+test.concurrent('a long run is protected from scale-in, and when it is over the protection is taken back', async () => {
   await using ecs = await Ecs.start();
   await using oneslot = await startOneslot({ env: ecs.env });
   await burn(oneslot, 1);
@@ -125,7 +126,7 @@ test('a long run is protected from scale-in, and when it is over the protection 
   expect(ecs.protections.slice(1)).toEqual([{ ProtectionEnabled: false }]);
 }, 120_000);
 
-test('an agent that refuses is logged once and costs no prediction', async () => {
+test.concurrent('an agent that refuses is logged once and costs no prediction', async () => {
   await using ecs = await Ecs.start();
   ecs.protection = () => ({
     body: { failure: { Arn: TASK.TaskARN, Reason: 'TASK_NOT_VALID', Detail: 'no service' } },
@@ -135,26 +136,31 @@ test('an agent that refuses is logged once and costs no prediction', async () =>
   await until(() => ecs.protections.length > 1);
   const refused = { call: 'task_protection', result: 'refused' };
   await until(async () => (await oneslot.metric('oneslot_platform_calls_total', refused)) === 2);
-  const warnings = oneslot.log.filter(({ call }) => call === 'task_protection');
-  expect(warnings).toMatchObject([
-    { level: 'warn', result: 'refused', reason: 'TASK_NOT_VALID', detail: 'no service' },
-  ]);
+  const isWarning = ({ call }: LogLine): boolean => call === 'task_protection';
+  expect(await oneslot.logs(isWarning)).toMatchObject({
+    level: 'warn',
+    result: 'refused',
+    reason: 'TASK_NOT_VALID',
+    detail: 'no service',
+  });
   running.leave();
-  expect((await burn(oneslot, 1)).status).toBe(200);
+  expect((await burn(oneslot, 1, { headers: { 'x-request-id': 'last' } })).status).toBe(200);
+  await oneslot.logs(({ requestId }) => requestId === 'last');
+  expect(oneslot.log.filter(isWarning)).toHaveLength(1);
 });
 
 test('an instance that is taken away drains at once, and SIGTERM then ends the process without a delay', async () => {
   await using ecs = await Ecs.start();
   await using oneslot = await startOneslot({ args: ['--drain-delay', '3600'], env: ecs.env });
   ecs.interrupt(120);
-  await until(() => oneslot.logged('drained: refuses until it is ended').length > 0);
+  await oneslot.logs(({ msg }) => msg === 'drained: refuses until it is ended');
   expect((await oneslot.get('/readyz')).body.reasons).toContain('draining');
   expect(await burn(oneslot, 1)).toMatchObject({ status: 503, body: { code: 'draining', retryable: true } });
   expect(oneslot.hasEnded).toBe(false);
   expect(await oneslot.signal('SIGTERM')).toEqual({ code: 0, signal: null });
 });
 
-test('a run that can end before the instance does is kept, and who comes after it too', async () => {
+test.concurrent('a run that can end before the instance does is kept, and who comes after it too', async () => {
   await using ecs = await Ecs.start();
   await using oneslot = await startOneslot({ env: ecs.env });
   const iterations = await iterationsOf(oneslot, 12);
@@ -190,7 +196,7 @@ test('a run that can not end before the instance does is failed at once, for its
   const answer = await running;
   expect(answer).toMatchObject({ status: 500, body: { code: 'runner_crashed', retryable: true } });
   expect(answer.body.detail).toBe('this replica shuts down before the run would end');
-  await until(() => oneslot.logged('drained: refuses until it is ended').length > 0);
+  await oneslot.logs(({ msg }) => msg === 'drained: refuses until it is ended');
 });
 
 test('with --orca-report every answer says how loaded the replica is', async () => {
@@ -215,9 +221,10 @@ test('without a platform nothing is written but the log, and no answer carries a
   await using oneslot = await startOneslot({ args: ['--cloudwatch-metrics', 'on'] });
   const answer = await burn(oneslot, 1);
   expect(answer.headers.has('endpoint-load-metrics')).toBe(false);
-  expect(oneslot.log.filter(({ option }) => option === '--cloudwatch-metrics')).toMatchObject([
-    { level: 'warn', missing: 'ECS_CONTAINER_METADATA_URI_V4' },
-  ]);
+  expect(await oneslot.logs(({ option }) => option === '--cloudwatch-metrics')).toMatchObject({
+    level: 'warn',
+    missing: 'ECS_CONTAINER_METADATA_URI_V4',
+  });
   expect(metricLines(oneslot)).toEqual([]);
 });
 

@@ -69,6 +69,11 @@ export class Oneslot implements AsyncDisposable {
     return this.log.filter((line) => line.msg === msg);
   }
 
+  /** Waits for such a line: an answer may be here before what was logged earlier. */
+  async logs(isIt: (line: LogLine) => boolean): Promise<LogLine> {
+    return await until(() => this.log.find(isIt));
+  }
+
   async isReady(): Promise<boolean> {
     return (await fetch(`${this.adminUrl}/readyz`)).status === 200;
   }
@@ -147,7 +152,8 @@ export async function startOneslot({
   const { url, adminUrl } = line;
   oneslot.url = url as string;
   oneslot.adminUrl = adminUrl as string;
-  if (ready) await until(() => oneslot.isReady());
+  // The page and the log come by ways of their own: either can be the first to say that the runner is up.
+  if (ready) await until(async () => oneslot.runnerPid !== undefined && (await oneslot.isReady()));
   return oneslot;
 }
 
