@@ -236,8 +236,13 @@ export class Admission {
 
   #bytesRefusal(bytes: number, urgency: number): ServiceError {
     const { limits, ledger, forecast } = this.#options;
+    const retryAfterMs = known(forecast.rest);
+    if (bytes > limits.queueBytes) {
+      const message = `${bytes} bytes never fit: the whole queue holds at most ${limits.queueBytes}`;
+      return this.#refusal('queue_bytes_full', message, { urgency, retryAfterMs, retryable: false });
+    }
     const message = `${bytes} bytes do not fit beside ${ledger.bytes} of ${limits.queueBytes} held`;
-    return this.#refusal('queue_bytes_full', message, { urgency, retryAfterMs: known(forecast.rest) });
+    return this.#refusal('queue_bytes_full', message, { urgency, retryAfterMs });
   }
 
   #firstTurnOf({ name }: Client): number | undefined {

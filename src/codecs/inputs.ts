@@ -2,6 +2,7 @@
 
 import { ServiceError } from '../errors.js';
 import { specText, typeText } from '../json/spec-text.js';
+import { outOfBounds } from '../model-repository/bounds.js';
 import type { Model } from '../model-repository/model.js';
 import type { Tensor, TensorSpec, Tensors } from '../tensor.js';
 import { tensorFromJson } from '../tensor-json.js';
@@ -19,7 +20,7 @@ export function checkedInputs(model: Model, given: GivenInputs): Tensors {
     if (tensor === undefined) throw missing(model, inputs);
     inputs[name] = tensor;
   }
-  checkNamedSizes(model.signature.inputs, inputs);
+  checkNamedSizes(model, inputs);
   return inputs;
 }
 
@@ -73,16 +74,19 @@ interface NamedSize {
   readonly input: string;
 }
 
-function checkNamedSizes(specs: readonly TensorSpec[], inputs: Tensors): void {
+function checkNamedSizes({ signature, settings }: Model, inputs: Tensors): void {
   const sizes = new Map<string, NamedSize>();
-  for (const { name: input, shape } of specs) {
+  for (const { name: input, shape } of signature.inputs) {
     for (let axis = 0; axis < shape.length; axis++) {
       const name = shape[axis];
       if (typeof name !== 'string') continue;
       const size = inputs[input]!.dims[axis]!;
       const first = sizes.get(name);
-      if (first === undefined) sizes.set(name, { size, input });
-      else if (first.size !== size) throw unequal(name, first, { size, input });
+      if (first === undefined) {
+        const problem = outOfBounds(name, size, settings.dimensions);
+        if (problem !== undefined) throw new ServiceError('invalid_input', `input ${input}: ${problem}`);
+        sizes.set(name, { size, input });
+      } else if (first.size !== size) throw unequal(name, first, { size, input });
     }
   }
 }

@@ -67,6 +67,7 @@ function describe(model: Model, estimator: Estimator): Record<string, unknown> {
     providerFrom: settings.provider === undefined ? '--provider' : 'model.json',
     nodes,
     loadMs: Math.round(loadMs),
+    ...(Object.keys(settings.dimensions).length > 0 && { dimensions: settings.dimensions }),
     ...(settings.batch !== undefined && { batch: settings.batch }),
     ...(settings.cost !== undefined && { cost: settings.cost }),
     ...(typical !== undefined && { runMs: { mean: round(typical.meanMs), sd: round(typical.sdMs) } }),

@@ -1,8 +1,10 @@
 // model.json against what the model's file says: done in the runner, which alone knows both.
 
 import { specText, typeText } from '../json/spec-text.js';
+import { noSuch } from '../nearest.js';
 import type { ElementType, Signature, TensorSpec } from '../tensor.js';
 import { tensorFromJson } from '../tensor-json.js';
+import { outOfBounds } from './bounds.js';
 import { imageProblems } from './check-image.js';
 import type { BatchSettings, ModelSettings, WarmupInput } from './model.js';
 import { type Problems, specOf } from './problems.js';
@@ -14,8 +16,9 @@ export function checkSettings(settings: ModelSettings, signature: Signature, fil
 }
 
 function* problemsOf(settings: ModelSettings, signature: Signature): Problems {
-  const { warmup, defaults, image, labels, batch, cost } = settings;
-  if (warmup !== undefined) yield* warmupProblems(warmup, signature.inputs);
+  const { warmup, dimensions, defaults, image, labels, batch, cost } = settings;
+  if (warmup !== undefined) yield* warmupProblems(warmup, dimensions, signature.inputs);
+  yield* dimensionProblems(dimensions, signature.inputs);
   yield* defaultProblems(defaults, signature.inputs);
   if (image !== undefined) yield* imageProblems(image, signature.inputs, Object.keys(defaults));
   yield* labelProblems(Object.keys(labels), signature.outputs);
@@ -28,6 +31,7 @@ type Sizes = Map<string, { readonly size: number; readonly input: string }>;
 
 function* warmupProblems(
   warmup: Readonly<Record<string, WarmupInput>>,
+  dimensions: ModelSettings['dimensions'],
   inputs: readonly TensorSpec[],
 ): Problems {
   const sizes: Sizes = new Map();
@@ -36,7 +40,10 @@ function* warmupProblems(
     const dims = typeof spec === 'string' ? spec : dimsOf(spec, given);
     if (typeof spec === 'string') yield `warmup: ${spec}`;
     else if (typeof dims === 'string') yield `warmup.${name}: ${dims}`;
-    else yield* sizeProblems(spec, dims, sizes);
+    else {
+      yield* sizeProblems(spec, dims, sizes);
+      yield* boundProblems(spec, dims, dimensions);
+    }
   }
 }
 
@@ -67,6 +74,28 @@ function* sizeProblems({ name, shape }: TensorSpec, dims: readonly number[], siz
     else if (known.size !== size) {
       yield `warmup.${name}: expected ${dimension} to be ${known.size}, as in ${known.input}, got ${size}`;
     }
+  }
+}
+
+function* boundProblems(
+  { name, shape }: TensorSpec,
+  dims: readonly number[],
+  dimensions: ModelSettings['dimensions'],
+): Problems {
+  for (const [axis, dimension] of shape.entries()) {
+    if (typeof dimension !== 'string') continue;
+    const problem = outOfBounds(dimension, dims[axis]!, dimensions);
+    if (problem !== undefined) yield `warmup.${name}: ${problem}`;
+  }
+}
+
+function* dimensionProblems(
+  dimensions: ModelSettings['dimensions'],
+  inputs: readonly TensorSpec[],
+): Problems {
+  const free = inputs.flatMap(({ shape }) => shape.filter((size) => typeof size === 'string'));
+  for (const name of Object.keys(dimensions)) {
+    if (!free.includes(name)) yield `dimensions: ${noSuch('free dimension', name, [...new Set(free)])}`;
   }
 }
 

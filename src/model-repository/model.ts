@@ -33,6 +33,12 @@ export interface BatchSettings {
   readonly outputs: Readonly<Record<string, number>>;
 }
 
+/** Sizes that a free dimension may have, both ends included. */
+export interface Bounds {
+  readonly min: number;
+  readonly max?: number;
+}
+
 /** Values of an input in JSON, as a request would give it, or just its shape (then zeros, or empty strings). */
 export type WarmupInput = { readonly shape: readonly number[] } | { readonly value: unknown };
 
@@ -47,6 +53,8 @@ export interface ModelSettings {
   readonly labels: Readonly<Record<string, readonly string[]>>;
   /** Values for inputs that a request leaves out, as JSON. */
   readonly defaults: Readonly<Record<string, unknown>>;
+  /** What the model's file does not say of its free dimensions: name → sizes that the model can take. */
+  readonly dimensions: Readonly<Record<string, Bounds>>;
   readonly batch?: BatchSettings;
   /** The input whose value the run time is proportional to. */
   readonly cost?: string;

@@ -101,6 +101,17 @@ export const BATCH = strictKeys({
   outputs: z.record(z.string(), AXIS).default({}),
 });
 
+/** Sizes that a dimension may have, both ends included. */
+export const DIMENSION = strictKeys({
+  min: COUNT.default(0),
+  max: COUNT.exactOptional(),
+});
+
+const BOUNDS = DIMENSION.superRefine(({ min, max }, { addIssue }) => {
+  if (max === undefined || min <= max) return;
+  addIssue({ code: 'custom', path: ['max'], message: `expected at least min, which is ${min}, got ${max}` });
+});
+
 export const WARMUP_INPUT = strictKeys({
   shape: z.array(COUNT).exactOptional(),
   value: z.unknown().exactOptional(),
@@ -128,6 +139,7 @@ export const SETTINGS = strictKeys({
     .record(z.string(), z.union([LABELS, LABELS_FILE], { error: 'a list of names, or the name of a file' }))
     .default({}),
   defaults: z.record(z.string(), z.unknown()).default({}),
+  dimensions: z.record(z.string(), BOUNDS).default({}),
   batch: BATCH.exactOptional(),
   cost: NAME.exactOptional(),
   runTimeoutMs: z.number().positive().max(MAX_TIMER_MS).exactOptional(),

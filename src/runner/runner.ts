@@ -5,6 +5,7 @@ import type { Socket } from 'node:net';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
+import { stripVTControlCharacters } from 'node:util';
 import { monotonicMs } from '../clock.js';
 import type { Logger } from '../log.js';
 import type { LoadReport } from '../model-repository/model.js';
@@ -169,7 +170,9 @@ export class Runner {
   }
 
   #relayOutput(stream: Readable): void {
-    createInterface({ input: stream }).on('line', (line) => {
+    createInterface({ input: stream }).on('line', (text) => {
+      // ONNX Runtime colours its lines even where nobody sees it.
+      const line = stripVTControlCharacters(text);
       this.#note(line);
       this.#options.log.warn({ runner: line.slice(0, 2000) }, 'runner output');
     });

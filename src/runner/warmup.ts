@@ -18,9 +18,15 @@ export function warmupInputs(signature: Signature, settings: ModelSettings): Ten
     const tensor = givenTensor(spec, settings);
     return tensor === undefined ? [] : [{ spec, tensor }];
   });
-  const sizes = new Map(
-    given.flatMap(({ spec, tensor }) => spec.shape.map((size, axis) => [size, tensor.dims[axis]!])),
+  const least = Object.entries(settings.dimensions).map(
+    ([name, { min }]) => [name, Math.max(1, min)] as const,
   );
+  const sizes = new Map<Dimension, number>([
+    ...least,
+    ...given.flatMap(({ spec, tensor }) =>
+      spec.shape.map((size, axis) => [size, tensor.dims[axis]!] as const),
+    ),
+  ]);
   const tensors = new Map(given.map(({ spec, tensor }) => [spec.name, tensor]));
   return Object.fromEntries(
     signature.inputs.map((spec) => [spec.name, tensors.get(spec.name) ?? zeros(spec, smallest(spec, sizes))]),
@@ -34,7 +40,7 @@ function givenTensor(spec: TensorSpec, { warmup, defaults }: ModelSettings): Ten
   return Object.hasOwn(defaults, spec.name) ? tensorFromJson(spec, defaults[spec.name]) : undefined;
 }
 
-/** Free dimensions are 1, but for names that another input has given a size. */
+/** Free dimensions are 1, but for names whose size another input or model.json gives. */
 function smallest({ shape }: TensorSpec, sizes: ReadonlyMap<Dimension, number>): number[] {
   return shape.map((size) => (typeof size === 'number' ? size : size === null ? 1 : (sizes.get(size) ?? 1)));
 }

@@ -117,10 +117,20 @@ describe('the queue', () => {
     for (const each of [...waiting, long]) each.leave();
   });
 
-  test('refuses what would hold more bytes than its limit', async () => {
-    await using oneslot = await startOneslot({ args: ['--queue-bytes', '4KiB'] });
-    const refused = await oneslot.post('/predict/digits', JSON.stringify({ padding: 'x'.repeat(5000) }));
-    expect(refused).toMatchObject({ status: 503, body: { code: 'queue_bytes_full' } });
-    expect(refused.body.detail).toMatch(/bytes do not fit beside 0 of 4096/);
+  test('refuses what would hold more bytes than its limit, and tells what never fits from what does later', async () => {
+    await using oneslot = await startOneslot({ args: ['--queue-bytes', '8KiB'] });
+    const ask = (bytes: number) =>
+      oneslot.post('/predict/digits', JSON.stringify({ padding: 'x'.repeat(bytes) }));
+    const never = await ask(9000);
+    expect(never).toMatchObject({ status: 503, body: { code: 'queue_bytes_full', retryable: false } });
+    expect(never.body.detail).toMatch(/bytes never fit: the whole queue holds at most 8192/);
+    expect(never.headers.has('retry-after')).toBe(false);
+    const long = leavableBurn(oneslot, ENDLESS);
+    await oneslot.running();
+    const later = await ask(8192 - '{"padding":""}'.length);
+    expect(later).toMatchObject({ status: 503, body: { code: 'queue_bytes_full', retryable: true } });
+    expect(later.body.detail).toMatch(/bytes do not fit beside \d+ of 8192/);
+    expect(later.headers.get('retry-after')).toMatch(/^\d+$/);
+    long.leave();
   });
 });

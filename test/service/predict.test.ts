@@ -45,10 +45,18 @@ describe('the shipped models', () => {
   });
 
   test('a picture without a face gives empty tensors', async () => {
-    const row = Array.from({ length: 32 }, () => [255, 255, 255]);
-    const { status, body } = await oneslot.predict('face-detector', { image: Array(32).fill(row) });
+    const row = Array.from({ length: 48 }, () => [255, 255, 255]);
+    const { status, body } = await oneslot.predict('face-detector', { image: Array(48).fill(row) });
     expect(status).toBe(200);
     expect(body.outputs).toEqual({ boxes: [], scores: [] });
+  });
+
+  test.each([
+    ['face-detector', { image: [] }, 'input image: dimension "height" has the size 0, expected 48 to 6144'],
+    ['sentence-embedder', { text: [] }, 'input text: dimension "batch" has the size 0, expected at least 1'],
+  ])('%s refuses what it can not compute', async (model, inputs, detail) => {
+    const answer = await oneslot.predict(model, inputs);
+    expect(answer).toMatchObject({ status: 400, body: { code: 'invalid_input', detail } });
   });
 
   test('each digit posted as JSON is recognised, and named', async () => {

@@ -204,6 +204,19 @@ test('dimensions of one name have one size, across the inputs and within one', a
   });
 });
 
+test('a dimension has a size that model.json allows, both ends included', async () => {
+  const dimensions = { n: { min: 2, max: 3 }, m: { min: 1 } };
+  const model = codecModel({ inputs: [spec('x', 'int8', ['n', 'm'])], settings: { dimensions } });
+  await decode({ inputs: { x: [[1], [1]] } }, model);
+  await decode({ inputs: { x: [[1], [1], [1]] } }, model);
+  const messageOf = async (x: unknown) => (await refusalOf(() => decode({ inputs: { x } }, model))).message;
+  expect(await messageOf([[1]])).toBe('input x: dimension "n" has the size 1, expected 2 to 3');
+  expect(await messageOf([[1], [1], [1], [1]])).toBe(
+    'input x: dimension "n" has the size 4, expected 2 to 3',
+  );
+  expect(await messageOf([[], []])).toBe('input x: dimension "m" has the size 0, expected at least 1');
+});
+
 test('unnamed free dimensions may differ', async () => {
   const model = codecModel({ inputs: [spec('a', 'int8', [null]), spec('b', 'int8', [null])] });
   const { inputs } = await decode({ inputs: { a: [1], b: [1, 2, 3] } }, model);

@@ -112,6 +112,22 @@ describe('a warm-up', () => {
   });
 });
 
+describe('the bounds of a dimension', () => {
+  test('are those of a free one', async () => {
+    expect(await problem({ dimensions: { height: { min: 48 }, width: { max: 9 } } }, FACES)).toBeUndefined();
+    expect(await problem({ dimensions: { heigth: { min: 48 } } }, FACES)).toBe(
+      'dimensions: there is no free dimension "heigth"; did you mean "height"? There are height, width',
+    );
+  });
+
+  test('hold for a warm-up too', async () => {
+    const settings = { dimensions: { height: { min: 48 } }, warmup: { image: { shape: [47, 9, 3] } } };
+    expect(await problem(settings, FACES)).toBe(
+      'warmup.image: dimension "height" has the size 47, expected at least 48',
+    );
+  });
+});
+
 test('a default is a value that a request could have', async () => {
   expect(await problem({ defaults: { threshold: 'high' } }, FACES)).toMatch(
     /^defaults\.threshold: .*threshold.*"high"/,

@@ -8,6 +8,7 @@ import { ApiKeys, ENTRY } from '../../src/http/api-keys.js';
 import { readSettings } from '../../src/model-repository/settings.js';
 import {
   BATCH,
+  DIMENSION,
   IMAGE,
   SESSION_OPTIONS,
   SETTINGS,
@@ -29,6 +30,7 @@ async function examplesOf(page: string): Promise<string[]> {
 test('docs/models.md names every key of model.json', () => {
   const known = [
     ...keysOf(SETTINGS),
+    ...keysOf(DIMENSION, 'dimensions.NAME.'),
     ...keysOf(WARMUP_INPUT, 'warmup.INPUT.'),
     ...keysOf(IMAGE, 'image.'),
     ...keysOf(BATCH, 'batch.'),

@@ -20,7 +20,7 @@ async function refusal(settings: string | object, beside: Tree = {}): Promise<st
   return error!.message.replaceAll(`${folder}/`, '');
 }
 
-const DEFAULTS = { sessionOptions: {}, labels: {}, defaults: {} };
+const DEFAULTS = { sessionOptions: {}, labels: {}, dimensions: {}, defaults: {} };
 
 describe('settings', () => {
   test('are the defaults where there is no model.json, or an empty one', async () => {
@@ -59,6 +59,7 @@ describe('settings', () => {
       },
       labels: { label: ['cat', 'dog'] },
       defaults: { threshold: [0.5] },
+      dimensions: { batch: { min: 1, max: 64 }, length: { min: 0 } },
       batch: { max: 64, axis: 1, inputs: { image: 0 }, outputs: { boxes: 2 } },
       cost: 'steps',
       runTimeoutMs: 1500,
@@ -164,7 +165,7 @@ describe('files named by model.json', () => {
 
 describe('a wrong key names the nearest right one', () => {
   const keys =
-    'description, provider, sessionOptions, warmup, image, labels, defaults, batch, cost, runTimeoutMs';
+    'description, provider, sessionOptions, warmup, image, labels, defaults, dimensions, batch, cost, runTimeoutMs';
   const imageKeys = 'input, layout, width, height, fit, channels, scale, mean, std, invert';
 
   test.each([
@@ -269,6 +270,7 @@ describe('a wrong value names its path, what was expected and what came', () => 
     [{ labels: { a: [] } }, 'labels.a: expected at least 1 entry, got []'],
     [{ labels: { a: 1 } }, 'labels.a: expected a list of names, or the name of a file, got 1'],
     [{ defaults: [1] }, 'defaults: expected an object, got [1]'],
+    [{ dimensions: { n: { min: 3, max: 2 } } }, 'dimensions.n.max: expected at least min, which is 3, got 2'],
     [{ batch: {} }, 'batch.max: is missing; expected a whole number'],
     [{ batch: { max: 1 } }, 'batch.max: expected at least 2, got 1'],
     [{ batch: { max: 4, axis: -1 } }, 'batch.axis: expected at least 0, got -1'],

@@ -36,7 +36,7 @@ describe('what is served', () => {
         name: 'digits',
         version: '1',
         path: join(root, 'digits/1/model.onnx'),
-        settings: { sessionOptions: {}, labels: {}, defaults: {} },
+        settings: { sessionOptions: {}, labels: {}, dimensions: {}, defaults: {} },
       },
     ]);
     expect(warnings).toEqual([]);
@@ -131,6 +131,7 @@ describe('what is served', () => {
       cost: 'steps',
       sessionOptions: {},
       labels: {},
+      dimensions: {},
       defaults: {},
     });
   });
