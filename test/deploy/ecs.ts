@@ -16,7 +16,7 @@ export const part: Part = { name: 'ecs', run };
 
 const PACKAGES = [
   'cfn-lint==1.58.0',
-  'moto[cloudformation,ecs,ec2,elbv2,autoscaling,acm]==5.2.5',
+  'moto[cloudformation,ecs,ec2,elbv2,autoscaling,acm,servicediscovery]==5.2.5',
   'boto3==1.44.8',
 ];
 

@@ -1,11 +1,13 @@
 // What the optional parameters change.
 
 import { strict as assert } from 'node:assert';
+import { readFile } from 'node:fs/promises';
 import type { Report } from '../../support/programs/report.js';
 import { environmentOf, type Stack } from './stack.js';
 
 type Create = (parameters: Readonly<Record<string, string>>) => Promise<Stack>;
 
+const SCRAPE_FILE = new URL('../../../../deploy/prometheus/prometheus-ecs.yml', import.meta.url);
 const TOPIC = 'arn:aws:sns:eu-west-1:123456789012:pager';
 
 export async function checkChoices(report: Report, create: Create): Promise<void> {
@@ -21,18 +23,20 @@ export async function checkChoices(report: Report, create: Create): Promise<void
     MaxInstances: '8',
     MaxWaitSeconds: '660',
     OnDemandPercentage: '0',
+    PrometheusSecurityGroupId: 'prometheus',
     Scheme: 'internet-facing',
     SecondInstanceType: 'g6.xlarge',
     SpareGpuForDeployments: 'true',
     TargetBusyRatio: '0.5',
   });
-  const check = (sentence: string, body: (stack: Stack) => void) =>
-    report.check(sentence, async () => body(stack));
+  const check = (sentence: string, body: (stack: Stack) => unknown) =>
+    report.check(sentence, async () => void (await body(stack)));
   await check('with spare GPUs, a deployment starts new replicas first', spareGpu);
   await check('with Spot, a replica may ask for the notice of interruption', spot);
   await check('with a certificate, callers come by HTTPS and no other way', https);
   await check('with a topic, refusals and silence raise alarms', alarms);
   await check('targets of scaling are parameters', targets);
+  await check('a Prometheus in the VPC may scrape, and finds the replicas as its file says', scraping);
 }
 
 function spareGpu({ serviceAsked, autoScalingGroup }: Stack): void {
@@ -77,4 +81,25 @@ function alarms({ alarms, outputs }: Stack): void {
 function targets({ scalingPolicies }: Stack): void {
   const values = scalingPolicies.map((each) => each.TargetTrackingScalingPolicyConfiguration.TargetValue);
   assert.deepEqual(values.sort(), [0.5, 660]);
+}
+
+async function scraping({ discovered, serviceAsked, outputs, securityGroups }: Stack): Promise<void> {
+  const [[namespace], [service]] = [discovered.namespaces, discovered.services];
+  assert.deepEqual([namespace?.Type, service?.DnsConfig.RoutingPolicy], ['DNS_PRIVATE', 'MULTIVALUE']);
+  assert.deepEqual(
+    service?.DnsConfig.DnsRecords.map(({ Type }) => Type),
+    ['A'],
+  );
+  assert.deepEqual(
+    serviceAsked.serviceRegistries?.map(({ registryArn }) => registryArn),
+    [service?.Arn],
+  );
+  const name = `${service?.Name}.${namespace?.Name}`;
+  assert.equal(outputs.ScrapeTarget, name);
+  const scrape = await readFile(SCRAPE_FILE, 'utf8');
+  assert.ok(scrape.includes(`names: [${name}]`), name);
+  assert.equal(
+    securityGroups.TaskSecurityGroup.IpPermissions.flatMap((each) => each.UserIdGroupPairs).length,
+    2,
+  );
 }

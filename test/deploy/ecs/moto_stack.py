@@ -2,7 +2,8 @@
 
 usage: moto_stack.py TEMPLATE STACK_NAME '{"parameter": "value"}'
 
-The VPC and its subnets are moto's own; CertificateArn is given as a domain and becomes the certificate of it.
+The VPC and its subnets are moto's own; CertificateArn is given as a domain and becomes the certificate of it, and
+PrometheusSecurityGroupId as the name of a group that is made.
 
 moto makes only some types of resources from a template, and of some only a part. Those are made here with the
 properties of the template, resolved, by calls to the same services: boto3 refuses whatever their interface does not
@@ -30,7 +31,7 @@ def main(template_file, stack_name, given):
     warnings.simplefilter("ignore")
     logging.disable(logging.WARNING)
     with mock_aws():
-        parameters = {**network(), **with_certificate(json.loads(given))}
+        parameters = {**network(), **with_security_group(with_certificate(json.loads(given)))}
         stack = create_stack(template_file, stack_name, parameters)
         body = json.loads(json.dumps(load(template_file)))
         template = Template(body, parameters, REGION, stack_name, attribute)
@@ -59,6 +60,15 @@ def with_certificate(given):
     return {**given, "CertificateArn": answer["CertificateArn"]}
 
 
+def with_security_group(given):
+    if "PrometheusSecurityGroupId" not in given:
+        return given
+    answer = boto3.client("ec2").create_security_group(
+        GroupName=given["PrometheusSecurityGroupId"], Description="Prometheus", VpcId=network()["VpcId"]
+    )
+    return {**given, "PrometheusSecurityGroupId": answer["GroupId"]}
+
+
 def create_stack(template_file, stack_name, parameters):
     cloudformation = boto3.client("cloudformation")
     with open(template_file, encoding="utf-8") as file:
@@ -78,7 +88,7 @@ def physical_ids(stack_name):
     return {
         resource["LogicalResourceId"]: resource["PhysicalResourceId"]
         for resource in resources
-        if "LogicalResourceId" in resource
+        if "LogicalResourceId" in resource and "PhysicalResourceId" in resource
     }
 
 
@@ -92,6 +102,8 @@ def complete(template):
     """Makes what moto left out."""
     balance(template)
     allow(template)
+    if template.is_made("DiscoveryService"):
+        discover(template)
     ecs = boto3.client("ecs")
     physical = template.physical
     provider = camel_cased(template.properties("CapacityProvider"))
@@ -124,6 +136,17 @@ def allow(template):
             PolicyName=policy["PolicyName"],
             PolicyDocument=json.dumps(policy["PolicyDocument"]),
         )
+
+
+def discover(template):
+    discovery = boto3.client("servicediscovery")
+    discovery.create_private_dns_namespace(**template.properties("Namespace"))
+    template.physical["Namespace"] = discovery.list_namespaces()["Namespaces"][0]["Id"]
+    properties = template.properties("DiscoveryService")
+    for record in properties["DnsConfig"]["DnsRecords"]:
+        # CloudFormation takes text, the service a number.
+        record["TTL"] = int(record["TTL"])
+    template.physical["DiscoveryService"] = discovery.create_service(**properties)["Service"]["Id"]
 
 
 def service_of(template):
@@ -172,8 +195,19 @@ def seen(template):
         "logGroups": boto3.client("logs").describe_log_groups()["logGroups"],
         "scalableTargets": scaling.describe_scalable_targets(ServiceNamespace="ecs")["ScalableTargets"],
         "scalingPolicies": scaling.describe_scaling_policies(ServiceNamespace="ecs")["ScalingPolicies"],
+        "discovered": discovered(),
         "alarms": boto3.client("cloudwatch").describe_alarms()["MetricAlarms"],
         "physical": physical,
+    }
+
+
+def discovered():
+    discovery = boto3.client("servicediscovery")
+    return {
+        "namespaces": discovery.list_namespaces()["Namespaces"],
+        "services": [
+            discovery.get_service(Id=service["Id"])["Service"] for service in discovery.list_services()["Services"]
+        ],
     }
 
 

@@ -130,6 +130,7 @@ export interface Stack {
     readonly availabilityZoneRebalancing: string;
     readonly healthCheckGracePeriodSeconds: number;
     readonly capacityProviderStrategy: readonly { readonly capacityProvider: string }[];
+    readonly serviceRegistries?: readonly { readonly registryArn: string }[];
     readonly deploymentConfiguration: {
       readonly minimumHealthyPercent: number;
       readonly maximumPercent: number;
@@ -139,6 +140,17 @@ export interface Stack {
   readonly taskRolePolicies: readonly {
     readonly Statement: readonly { readonly Action: readonly string[]; readonly Resource: string }[];
   }[];
+  readonly discovered: {
+    readonly namespaces: readonly { readonly Name: string; readonly Type: string }[];
+    readonly services: readonly {
+      readonly Name: string;
+      readonly Arn: string;
+      readonly DnsConfig: {
+        readonly RoutingPolicy: string;
+        readonly DnsRecords: readonly { readonly Type: string }[];
+      };
+    }[];
+  };
   readonly logGroups: readonly { readonly logGroupName: string; readonly retentionInDays: number }[];
   readonly scalableTargets: readonly {
     readonly ResourceId: string;
