@@ -17,8 +17,11 @@ export interface Signals {
 /** Times are in seconds. */
 export interface Scaler {
   readonly period: number;
-  /** @param current how many replicas are wanted so far, those that start included */
-  desired(now: number, current: number, signals: Signals): number;
+  /**
+   * @param current how many replicas are wanted so far, those that start included
+   * @param signals without those that could not be read
+   */
+  desired(now: number, current: number, signals: Partial<Signals>): number;
 }
 
 /** Each metric's averageValue, as the manifests in deploy/ have them; one that is left out is not used. */
@@ -56,7 +59,8 @@ export function ecsScaler(options: TargetTrackingOptions): Scaler {
   return {
     period: TRACKING_PERIOD_SECONDS,
     desired(now, current, { backlogSeconds, ready }) {
-      return tracking.desired(now, current, ready === 0 ? undefined : backlogSeconds / ready);
+      const isKnown = backlogSeconds !== undefined && ready !== undefined && ready > 0;
+      return tracking.desired(now, current, isKnown ? backlogSeconds / ready : undefined);
     },
   };
 }

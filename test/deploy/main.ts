@@ -13,10 +13,11 @@ import { part as balancing } from './balancing.js';
 import { part as ecs } from './ecs.js';
 import { part as grafana } from './grafana.js';
 import { part as kubernetes, apiPart as kubernetesApi } from './kubernetes.js';
+import { part as loop } from './loop.js';
 import type { Part } from './part.js';
 import { part as prometheus } from './prometheus.js';
 
-const PARTS: readonly Part[] = [prometheus, grafana, kubernetes, ecs, balancing];
+const PARTS: readonly Part[] = [prometheus, grafana, kubernetes, ecs, balancing, loop];
 const ON_DEMAND: readonly Part[] = [kubernetesApi];
 
 const PROJECT = fileURLToPath(new URL('../../../', import.meta.url));
