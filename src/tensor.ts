@@ -1,4 +1,5 @@
-// What travels between codecs, queue and runner: a typed, shaped block of little-endian bytes, or strings.
+// What travels between codecs, queue and runner: a typed, shaped block of bytes. Strings are bytes too, so that threads
+// and processes hand a million of them on as one thing.
 
 /** Bytes an element takes, per element type; the types are those that onnxruntime-node can feed and fetch. */
 export const ELEMENT_BYTES = {
@@ -30,10 +31,11 @@ export interface NumericTensor {
   readonly bytes: Uint8Array;
 }
 
+/** `bytes` is the flat list of the strings as JSON.stringify writes it, in UTF-8. */
 export interface StringTensor {
   readonly type: 'string';
   readonly dims: readonly number[];
-  readonly strings: readonly string[];
+  readonly bytes: Uint8Array;
 }
 
 export type Tensor = NumericTensor | StringTensor;
@@ -61,14 +63,23 @@ export function elementCount(dims: readonly number[]): number {
   return dims.reduce((product, size) => product * size, 1);
 }
 
-/** What a string takes in memory beside its characters: its header, its padding, and its place in a list that grows. */
-export const STRING_BYTES = 32;
+/** A tensor of these strings, in row-major order, in memory of its own. */
+export function stringTensor(dims: readonly number[], strings: readonly string[]): StringTensor {
+  // Not by Buffer.from: that gives a slice of Node's pool, which can't be transferred to another thread.
+  return { type: 'string', dims, bytes: new TextEncoder().encode(JSON.stringify(strings)) };
+}
+
+/** Makes the strings: for who needs them one by one, and not on the event loop. */
+export function stringsOf({ bytes }: StringTensor): string[] {
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
+  return JSON.parse(text) as string[];
+}
 
 /**
- * What a tensor holds in memory, in bytes. A string counts for its characters at two bytes each, as where one of them is
- * beyond Latin-1, and for what it takes besides: millions of short or empty ones would else hold memory that nobody counts.
+ * What a tensor holds in memory, in bytes. Strings count as their text, since that is all of them that waits: they are
+ * made in the runner's session thread alone, and live for one run. There an empty one takes some ten times its three
+ * bytes of text, so the reader of JSON holds those of one body to what they would take.
  */
 export function tensorBytes(tensor: Tensor): number {
-  if (tensor.type !== 'string') return tensor.bytes.byteLength;
-  return tensor.strings.reduce((sum, text) => sum + STRING_BYTES + 2 * text.length, 0);
+  return tensor.bytes.byteLength;
 }

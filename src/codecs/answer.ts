@@ -3,7 +3,7 @@
 import { BYTE } from '../json/json-reader.js';
 import { JsonWriter } from '../json/json-writer.js';
 import { integerReader, writeNested, writeTensor } from '../json/tensor-writer.js';
-import type { NumericTensor, Tensor } from '../tensor.js';
+import { elementCount, type NumericTensor, type Tensor } from '../tensor.js';
 
 /** Goes to worker threads, so it is plain data. */
 export interface Answer {
@@ -33,25 +33,26 @@ export function writeAnswer(answer: Answer): Uint8Array {
   return writer.take();
 }
 
-/** About what the numbers of an answer take as text; a string takes as long to hand over as to write. */
+/** About what the outputs of an answer take as text. */
 export function answerTextBytes({ outputs }: Answer): number {
-  return outputs.reduce(
-    (sum, [, tensor]) => sum + (tensor.type === 'string' ? 0 : textBytes(tensor.dims)),
-    0,
-  );
+  return outputs.reduce((sum, [, tensor]) => sum + elementsTextBytes(tensor) + bracketsBytes(tensor.dims), 0);
 }
 
 const USUAL_NUMBER_BYTES = 12;
 
-/** Numbers, and the brackets of all arrays: those take room even where there is no number in them. */
-function textBytes(dims: readonly number[]): number {
+function elementsTextBytes({ type, dims, bytes }: Tensor): number {
+  return type === 'string' ? bytes.byteLength : USUAL_NUMBER_BYTES * elementCount(dims);
+}
+
+/** The brackets of all arrays take room even where there is nothing in them. */
+function bracketsBytes(dims: readonly number[]): number {
   let arrays = 1;
   let brackets = 0;
   for (const size of dims) {
     brackets += 2 * arrays;
     arrays *= size;
   }
-  return USUAL_NUMBER_BYTES * arrays + brackets;
+  return brackets;
 }
 
 function writeObject<Entry extends readonly [string, ...unknown[]]>(

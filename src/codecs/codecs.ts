@@ -1,6 +1,7 @@
 // The codecs room: request bytes become checked tensors, output tensors become answer bytes. Start reading here.
 //
-// Small JSON is read and written on the event loop; more of it by worker threads, so that nothing else waits for it.
+// Small JSON and texts are read and written on the event loop; more of it by worker threads, so that nothing else waits
+// for it.
 // Pictures are decoded by sharp, on threads of its own.
 
 import type { Model } from '../model-repository/model.js';
@@ -13,7 +14,7 @@ import { checkedInputs, type GivenInputs } from './inputs.js';
 import { readRequest } from './json-request.js';
 import { isPictureType } from './media-types.js';
 import { Pool } from './pool.js';
-import { decodeText } from './text.js';
+import { readText, textPlan } from './text.js';
 
 export { acceptsMediaType } from './media-types.js';
 
@@ -60,9 +61,9 @@ export interface CodecsOptions {
 export const OFFLOAD_BYTES = 64 * 1024;
 
 /**
- * Numbers take at most four times as much memory as JSON ("0," and a float64), and short strings are held to the same.
- * A thread's heap then has room for the strings and the list that they are gathered in: a heap that is really full
- * can end the process, not only the thread.
+ * Numbers take at most four times as much memory as JSON ("0," and a float64), and strings are held to the same, for the
+ * runner that makes them. A thread makes none but names of inputs and outputs; its heap has room for one that is all of a
+ * body. A heap that is really full can end the process, not only the thread.
  */
 const MEMORY_PER_BODY = 4;
 const MIN_HEAP_MIB = 256;
@@ -75,7 +76,7 @@ export function createCodecs({ maxBodyBytes, workerHeapMiB }: CodecsOptions): Co
     decode: async (request) =>
       request.mediaType === 'application/json'
         ? await decodeJson(request, pool, maxStringBytes)
-        : decodedAlone(request.model, await decodeOther(request, maxBodyBytes)),
+        : decodedAlone(request.model, await decodeOther(request, pool, maxBodyBytes)),
     inflate: (raw, coding, maxBytes) => inflate(raw, coding as Coding, maxBytes),
     encodeJson: ({ model, outputs }) => encodeJson(model, outputs, pool),
     encodeBinary,
@@ -99,12 +100,17 @@ function decodedAlone(model: Model, inputs: GivenInputs): Decoded {
   };
 }
 
-async function decodeOther(request: Encoded, maxBodyBytes: number): Promise<GivenInputs> {
+async function decodeOther(request: Encoded, pool: Pool, maxBodyBytes: number): Promise<GivenInputs> {
   const { mediaType, body, headers, model } = request;
   if (isPictureType(mediaType))
     return [await decodePicture({ mediaType, body, model, maxBytes: maxBodyBytes })];
-  if (mediaType === 'text/plain') return [decodeText(body, model)];
+  if (mediaType === 'text/plain') return [await decodeText(body, model, pool)];
   return [decodeBinary({ body, tensorShape: headers.tensorShape, model, maxBytes: maxBodyBytes })];
+}
+
+async function decodeText(body: Uint8Array, model: Model, pool: Pool): Promise<GivenInputs[number]> {
+  const plan = textPlan(model);
+  return body.byteLength < OFFLOAD_BYTES ? readText(body, plan) : await pool.readText(body, plan);
 }
 
 async function encodeJson(model: Model, outputs: Tensors, pool: Pool): Promise<Uint8Array> {

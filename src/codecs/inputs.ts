@@ -14,7 +14,7 @@ export type GivenInputs = readonly (readonly [name: string, tensor: Tensor])[];
 export function checkedInputs(model: Model, given: GivenInputs): Tensors {
   const defaults = defaultsOf(model);
   const inputs: Record<string, Tensor> = Object.create(null);
-  for (const [name, tensor] of given) inputs[name] = whole(name, tensor);
+  for (const [name, tensor] of given) inputs[name] = tensor;
   for (const { name } of model.signature.inputs) {
     const tensor = inputs[name] ?? defaults.get(name);
     if (tensor === undefined) throw missing(model, inputs);
@@ -34,15 +34,6 @@ export function checkShape(spec: TensorSpec, dims: readonly number[], source: st
   if (dims.length === spec.shape.length && spec.shape.every(fits)) return;
   const problem = `${source} has the shape [${dims.join(',')}]`;
   throw new ServiceError('invalid_input', `input ${spec.name} is ${typeText(spec)}: ${problem}`);
-}
-
-/** ONNX Runtime's binding takes strings as C does: it would cut them off at a NUL, unsaid. */
-function whole(name: string, tensor: Tensor): Tensor {
-  if (tensor.type !== 'string' || !tensor.strings.some((text) => text.includes('\0'))) return tensor;
-  throw new ServiceError(
-    'invalid_input',
-    `input ${name}: expected strings without a NUL, got one that has it`,
-  );
 }
 
 /** Made once a model; they are never handed to another thread. */

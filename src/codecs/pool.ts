@@ -1,11 +1,13 @@
-// Worker threads for JSON that would keep the event loop too long. They start with the first such body or answer.
+// Worker threads for JSON and texts that would keep the event loop too long. They start with the first such body or answer.
 
 import { availableParallelism } from 'node:os';
 import { Piscina } from 'piscina';
 import { ServiceError } from '../errors.js';
-import type { NumericTensor, Tensor } from '../tensor.js';
+import type { Tensor } from '../tensor.js';
 import type { Answer } from './answer.js';
+import type { GivenInputs } from './inputs.js';
 import type { JsonRequest, RequestPlan } from './json-request.js';
+import type { TextPlan } from './text.js';
 import type { Job, Outcome } from './worker.js';
 
 /** The event loop and the runner want cores too. */
@@ -29,27 +31,32 @@ export class Pool {
 
   /** Takes the body's memory. Rejects as readRequest() throws, and with `body_too_large` when memory runs out. */
   async readRequest(body: Uint8Array, plan: RequestPlan): Promise<JsonRequest> {
-    const { buffer } = body;
-    const own = buffer.byteLength === body.byteLength ? body : new Uint8Array(body);
-    try {
-      return (await this.#run({ kind: 'read', body: own, plan }, [own.buffer as ArrayBuffer])) as JsonRequest;
-    } catch (error) {
-      throw isOutOfMemory(error) ? this.#bodyTooLarge(error) : error;
-    }
+    return (await this.#read({ kind: 'request', body: owned(body), plan })) as JsonRequest;
+  }
+
+  /** Takes the body's memory. Rejects as readText() throws, and with `body_too_large` when memory runs out. */
+  async readText(body: Uint8Array, plan: TextPlan): Promise<GivenInputs[number]> {
+    return (await this.#read({ kind: 'text', body: owned(body), plan })) as GivenInputs[number];
   }
 
   async writeAnswer(answer: Answer): Promise<Uint8Array> {
     const outputs = answer.outputs.map(([name, tensor]) => [name, copied(tensor)] as const);
-    const buffers = outputs.flatMap(([, tensor]) =>
-      tensor.type === 'string' ? [] : [tensor.bytes.buffer as ArrayBuffer],
-    );
-    return (await this.#run({ kind: 'write', answer: { ...answer, outputs } }, buffers)) as Uint8Array;
+    const buffers = outputs.map(([, { bytes }]) => bytes.buffer as ArrayBuffer);
+    return (await this.#run({ kind: 'answer', answer: { ...answer, outputs } }, buffers)) as Uint8Array;
   }
 
   /** Ends the threads at once. Whoever still waits for one is told that the server shuts down. */
   async close(): Promise<void> {
     this.#isClosed = true;
     await this.#piscina?.destroy();
+  }
+
+  async #read(job: Job & { readonly body: Uint8Array }): Promise<unknown> {
+    try {
+      return await this.#run(job, [job.body.buffer as ArrayBuffer]);
+    } catch (error) {
+      throw isOutOfMemory(error) ? this.#bodyTooLarge(error) : error;
+    }
   }
 
   async #run(job: Job, transferList: TransferList): Promise<unknown> {
@@ -90,11 +97,14 @@ export class Pool {
   }
 }
 
+/** A body that is part of other memory is copied: that must stay. */
+function owned(body: Uint8Array): Uint8Array {
+  return body.buffer.byteLength === body.byteLength ? body : new Uint8Array(body);
+}
+
 /** An output may be a view of memory that it shares with others, which a transfer would take from them. */
 function copied(tensor: Tensor): Tensor {
-  return tensor.type === 'string'
-    ? tensor
-    : ({ ...tensor, bytes: new Uint8Array(tensor.bytes) } satisfies NumericTensor);
+  return { ...tensor, bytes: new Uint8Array(tensor.bytes) };
 }
 
 function isOutOfMemory(error: unknown): boolean {

@@ -3,11 +3,14 @@
 import { move, transferableSymbol, valueSymbol } from 'piscina';
 import { type ErrorCode, ServiceError } from '../errors.js';
 import { type Answer, writeAnswer } from './answer.js';
+import type { GivenInputs } from './inputs.js';
 import { type JsonRequest, type RequestPlan, readRequest } from './json-request.js';
+import { readText, type TextPlan } from './text.js';
 
 export type Job =
-  | { readonly kind: 'read'; readonly body: Uint8Array; readonly plan: RequestPlan }
-  | { readonly kind: 'write'; readonly answer: Answer };
+  | { readonly kind: 'request'; readonly body: Uint8Array; readonly plan: RequestPlan }
+  | { readonly kind: 'text'; readonly body: Uint8Array; readonly plan: TextPlan }
+  | { readonly kind: 'answer'; readonly answer: Answer };
 
 /** A ServiceError is a value here: as an error it would lose its class and its code on the way. */
 export type Outcome<Value> =
@@ -16,26 +19,30 @@ export type Outcome<Value> =
 
 export default function run(job: Job): unknown {
   try {
-    return job.kind === 'read' ? moved(...read(job)) : moved(...write(job));
+    return moved(...done(job));
   } catch (error) {
     if (!(error instanceof ServiceError)) throw error;
     return { ok: false, code: error.code, message: error.message } satisfies Outcome<never>;
   }
 }
 
-type Moved<Value> = readonly [value: Value, buffers: ArrayBufferLike[]];
+type Done<Value> = readonly [value: Value, buffers: ArrayBufferLike[]];
 
-function read({ body, plan }: Job & { kind: 'read' }): Moved<JsonRequest> {
-  const request = readRequest(body, plan);
-  const buffers = request.inputs.flatMap(([, tensor]) =>
-    tensor.type === 'string' ? [] : [tensor.bytes.buffer],
-  );
-  return [request, buffers];
-}
-
-function write({ answer }: Job & { kind: 'write' }): Moved<Uint8Array> {
-  const text = writeAnswer(answer);
-  return [text, [text.buffer]];
+function done(job: Job): Done<JsonRequest | GivenInputs[number] | Uint8Array> {
+  switch (job.kind) {
+    case 'request': {
+      const request = readRequest(job.body, job.plan);
+      return [request, request.inputs.map(([, { bytes }]) => bytes.buffer)];
+    }
+    case 'text': {
+      const input = readText(job.body, job.plan);
+      return [input, [input[1].bytes.buffer]];
+    }
+    case 'answer': {
+      const text = writeAnswer(job.answer);
+      return [text, [text.buffer]];
+    }
+  }
 }
 
 function moved<Value>(value: Value, buffers: ArrayBufferLike[]): unknown {

@@ -1,21 +1,32 @@
 // Elements of one type on their way from JSON into the bytes of a tensor. How each type looks is in docs/bodies.md.
 
-import { ELEMENT_BYTES, type ElementType, type NumericType, type Tensor } from '../tensor.js';
+import { ServiceError } from '../errors.js';
+import { ELEMENT_BYTES, type NumericType, type Tensor, type TensorSpec } from '../tensor.js';
 import { toFloat16Bits } from './float16.js';
 import { BYTE, type JsonReader } from './json-reader.js';
+import { JsonWriter } from './json-writer.js';
 
 /** Memory for the elements of one tensor, filled in order. */
 export interface Elements {
   /** What read() takes, for messages. */
   readonly expected: string;
-  /** Takes the next value. False if it is none of this type; the reader may then stand anywhere behind it. */
+  /**
+   * Takes the next value. False if it is none of this type; the reader may then stand anywhere behind it.
+   * @throws ServiceError `invalid_input` for a string with a NUL.
+   */
   read(reader: JsonReader): boolean;
   /** The tensor, in memory of its own. */
   tensor(dims: readonly number[]): Tensor;
 }
 
-/** @param capacity elements that there is room for at first */
-export function elementsOf(type: ElementType, capacity: number): Elements {
+export interface Room {
+  /** Elements that there is memory for at first. */
+  readonly capacity: number;
+  /** How long the JSON can be at most that they are read from. */
+  readonly textBytes: number;
+}
+
+export function elementsOf({ name, type }: TensorSpec, { capacity, textBytes }: Room): Elements {
   switch (type) {
     case 'float32':
     case 'float64':
@@ -28,7 +39,7 @@ export function elementsOf(type: ElementType, capacity: number): Elements {
     case 'uint64':
       return new LongElements(type, capacity);
     case 'string':
-      return new StringElements();
+      return new StringElements(name, textBytes);
     default:
       return new IntegerElements(type, capacity);
   }
@@ -55,6 +66,11 @@ type NumericArray = InstanceType<(typeof ARRAYS)[NumericType]>;
 /** Memory beyond the last element that is not worth a copy to be rid of. */
 const SPARE_BYTES = 8 * 1024;
 
+function withoutSpare(bytes: Uint8Array): Uint8Array {
+  const isWasteful = bytes.buffer.byteLength - bytes.byteLength > SPARE_BYTES;
+  return isWasteful ? new Uint8Array(bytes) : bytes;
+}
+
 abstract class NumericElements implements Elements {
   abstract readonly expected: string;
   readonly #type: NumericType;
@@ -72,9 +88,8 @@ abstract class NumericElements implements Elements {
 
   tensor(dims: readonly number[]): Tensor {
     const { array, used } = this;
-    const isWasteful = (array.length - used) * array.BYTES_PER_ELEMENT > SPARE_BYTES;
-    const { buffer, BYTES_PER_ELEMENT } = isWasteful ? array.slice(0, used) : array;
-    return { type: this.#type, dims, bytes: new Uint8Array(buffer, 0, used * BYTES_PER_ELEMENT) };
+    const bytes = new Uint8Array(array.buffer, 0, used * array.BYTES_PER_ELEMENT);
+    return { type: this.#type, dims, bytes: withoutSpare(bytes) };
   }
 
   protected push(value: number): void {
@@ -221,17 +236,39 @@ class LongElements extends NumericElements {
   }
 }
 
+/** What stands around the strings in the text of their list. */
+const BRACKETS_BYTES = 2;
+
+/** The text of the list of strings. Each takes no more of it than it took in the JSON, so the memory never grows. */
 class StringElements implements Elements {
   readonly expected = 'a string';
-  readonly #strings: string[] = [];
+  readonly #name: string;
+  readonly #text: JsonWriter;
+  #isEmpty = true;
+
+  constructor(name: string, textBytes: number) {
+    this.#name = name;
+    this.#text = new JsonWriter(textBytes + BRACKETS_BYTES);
+    this.#text.byte(BYTE.openArray);
+  }
 
   read(reader: JsonReader): boolean {
     if (reader.peek() !== BYTE.quote) return false;
-    this.#strings.push(reader.string());
+    if (!this.#isEmpty) this.#text.byte(BYTE.comma);
+    this.#isEmpty = false;
+    if (!reader.copyString(this.#text)) throw stringWithNul(this.#name);
     return true;
   }
 
   tensor(dims: readonly number[]): Tensor {
-    return { type: 'string', dims, strings: this.#strings };
+    this.#text.byte(BYTE.closeArray);
+    const { buffer, byteLength } = this.#text.take();
+    return { type: 'string', dims, bytes: withoutSpare(new Uint8Array(buffer, 0, byteLength)) };
   }
+}
+
+/** ONNX Runtime's binding takes strings as C does: it would cut them off at a NUL, unsaid. */
+export function stringWithNul(input: string): ServiceError {
+  const problem = 'expected strings without a NUL, got one that has it';
+  return new ServiceError('invalid_input', `input ${input}: ${problem}`);
 }

@@ -1,13 +1,14 @@
 // JSON text, read token by token from its bytes: nothing is built but what the caller asks for.
 //
-// A request's numbers go straight into the tensor that they belong to, so what a body takes in memory is bounded by
+// A request's numbers and strings go straight into the tensor that they belong to, so what a body takes in memory is bounded by
 // its size, whatever it holds. JSON.parse makes 1.3 GB of 60 MB of `{},{},…`, and it can't be stopped: in a worker
 // thread of limited heap it ends the whole process.
 
 import { isUtf8 } from 'node:buffer';
 import { ServiceError } from '../errors.js';
-import { STRING_BYTES } from '../tensor.js';
+import type { JsonWriter } from './json-writer.js';
 import { NumberScanner } from './number-scanner.js';
+import { type Written, writeAnew } from './string-text.js';
 
 export const BYTE = {
   quote: 0x22,
@@ -27,6 +28,21 @@ export const BYTE = {
 export const END = -1;
 
 const LONE_SURROGATE = /\p{Surrogate}/u;
+
+/** How a string's characters stand between its quotes. */
+type StringForm =
+  /** As bytes of printable ASCII. */
+  | 'ascii'
+  /** As they are, in UTF-8 if it is valid. */
+  | 'utf8'
+  /** Some of them escaped, or such as must be. */
+  | 'escaped';
+
+/**
+ * What a string takes in memory beside its characters, here or in the runner: its header, its padding, and its place in
+ * a list that grows. Millions of short or empty ones would else take memory that nobody counts.
+ */
+const STRING_BYTES = 32;
 
 /** How much of a token an error message repeats. */
 const QUOTED_LENGTH = 40;
@@ -122,12 +138,31 @@ export class JsonReader {
    * @throws ServiceError `body_too_large` when the strings together pass their limit.
    */
   string(): string {
-    if (this.peek() !== BYTE.quote) throw this.malformed('a string');
-    const start = this.#at;
-    const isPlain = this.#skipString();
-    this.#count(this.#at - start, isPlain);
-    if (isPlain) return this.#bytes.toString('latin1', start + 1, this.#at - 1);
+    const start = this.#stringStart();
+    const form = this.#skipString();
+    this.#count(this.#at - start, form);
+    if (form === 'ascii') return this.#bytes.toString('latin1', start + 1, this.#at - 1);
     return this.#unescape(start);
+  }
+
+  /**
+   * Takes the string that comes next, and writes it as JSON.stringify would, without making it. False when it has a NUL.
+   * @throws ServiceError `body_too_large` when the strings together pass their limit, as if each were made.
+   */
+  copyString(writer: JsonWriter): boolean {
+    const start = this.#stringStart();
+    const form = this.#skipString();
+    this.#count(this.#at - start, form);
+    const written = this.#write(writer, start, form);
+    if (written === 'broken') throw this.#brokenString(start);
+    return written === 'whole';
+  }
+
+  #write(writer: JsonWriter, start: number, form: StringForm): Written {
+    if (form !== 'ascii' && !isUtf8(this.#bytes.subarray(start, this.#at))) return 'broken';
+    if (form === 'escaped') return writeAnew(writer, this.#bytes.subarray(start + 1, this.#at - 1));
+    writer.copy(this.#bytes, start, this.#at);
+    return 'whole';
   }
 
   /** Calls back once an entry, positioned at its value, which `read` must take. */
@@ -220,19 +255,25 @@ export class JsonReader {
     return true;
   }
 
-  /** Moves behind the closing quote; true when the bytes between the quotes are the characters. */
-  #skipString(): boolean {
+  #stringStart(): number {
+    if (this.peek() !== BYTE.quote) throw this.malformed('a string');
+    return this.#at;
+  }
+
+  /** Moves behind the closing quote. */
+  #skipString(): StringForm {
     const bytes = this.#bytes;
     let at = this.#at + 1;
-    let isPlain = true;
+    let form: StringForm = 'ascii';
     while (at < bytes.length) {
       const code = bytes[at]!;
       if (code === BYTE.quote) {
         this.#at = at + 1;
-        return isPlain;
+        return form;
       }
       if (code === BYTE.backslash) at++;
-      if (code === BYTE.backslash || code < 0x20 || code > 0x7e) isPlain = false;
+      if (code === BYTE.backslash || code < 0x20) form = 'escaped';
+      else if (code > 0x7e && form === 'ascii') form = 'utf8';
       at++;
     }
     this.#at = bytes.length;
@@ -240,8 +281,8 @@ export class JsonReader {
   }
 
   /** Counts before the string is made. Characters beyond Latin-1 take two bytes each. */
-  #count(length: number, isPlain: boolean): void {
-    this.#stringBytes += STRING_BYTES + (isPlain ? length : 2 * length);
+  #count(length: number, form: StringForm): void {
+    this.#stringBytes += STRING_BYTES + (form === 'ascii' ? length : 2 * length);
     if (this.#stringBytes <= this.#maxStringBytes) return;
     const message = `the strings of the body take more than ${this.#maxStringBytes} bytes of memory`;
     throw new ServiceError('body_too_large', message);
@@ -251,8 +292,12 @@ export class JsonReader {
     const token = this.#bytes.subarray(start, this.#at);
     const text = isUtf8(token) ? parsedString(token.toString('utf8')) : undefined;
     if (text !== undefined && !LONE_SURROGATE.test(text)) return text;
+    throw this.#brokenString(start);
+  }
+
+  #brokenString(start: number): ServiceError {
     this.#at = start;
-    throw this.malformed('a string of valid UTF-8 and escapes');
+    return this.malformed('a string of valid UTF-8 and escapes');
   }
 }
 

@@ -10,6 +10,9 @@ const LETTER_E = 0x65;
 /** The longest number that is written digit by digit: sign, "0.", zeros and digits, or an exponent. */
 const MAX_NUMBER_BYTES = 40;
 
+/** So many are copied sooner one by one than all together. */
+const FEW_BYTES = 64;
+
 /** Integers below this are written with integer arithmetic. */
 const INT32_LIMIT = 2 ** 31;
 
@@ -47,6 +50,14 @@ export class JsonWriter {
     const json = JSON.stringify(text);
     this.#reserve(3 * json.length);
     this.#used += this.#bytes.write(json, this.#used, 'utf8');
+  }
+
+  /** Bytes of JSON text as they are, from `start` to before `end`. */
+  copy(source: Uint8Array, start: number, end: number): void {
+    this.#reserve(end - start);
+    if (end - start > FEW_BYTES) this.#bytes.set(source.subarray(start, end), this.#used);
+    else for (let at = start; at < end; at++) this.#bytes[this.#used + at - start] = source[at]!;
+    this.#used += end - start;
   }
 
   /** @param value a safe integer */

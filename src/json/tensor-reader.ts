@@ -39,7 +39,8 @@ class TensorReader {
     this.#spec = spec;
     this.#sizes = spec.shape.map((size) => (typeof size === 'number' ? size : UNKNOWN));
     this.#path = spec.shape.map(() => 0);
-    this.#elements = elementsOf(spec.type, capacityFor(spec.shape, reader.remainingBytes));
+    const textBytes = reader.remainingBytes;
+    this.#elements = elementsOf(spec, { capacity: capacityFor(spec.shape, textBytes), textBytes });
   }
 
   read(): Tensor {

@@ -1,8 +1,8 @@
 // One tensor as nested JSON arrays; rank 0 as a plain value.
 
-import type { NumericTensor, Tensor } from '../tensor.js';
+import type { NumericTensor, StringTensor, Tensor } from '../tensor.js';
 import { fromFloat16Bits } from './float16.js';
-import { BYTE } from './json-reader.js';
+import { BYTE, JsonReader } from './json-reader.js';
 import type { JsonWriter } from './json-writer.js';
 
 /** Writes the element of this index, in row-major order. */
@@ -38,7 +38,7 @@ function writeLevel(writer: JsonWriter, nested: Nested, depth: number): void {
 }
 
 function elementWriter(writer: JsonWriter, tensor: Tensor): WriteElement {
-  if (tensor.type === 'string') return (index) => writer.string(tensor.strings[index]!);
+  if (tensor.type === 'string') return stringWriter(writer, tensor);
   const view = viewOf(tensor);
   switch (tensor.type) {
     case 'bool':
@@ -52,6 +52,15 @@ function elementWriter(writer: JsonWriter, tensor: Tensor): WriteElement {
     default:
       return longWriter(writer, tensor) ?? integerWriter(writer, tensor);
   }
+}
+
+/** Elements are written in their order, so each string is the next one of the text, which has it as it is written. */
+function stringWriter(writer: JsonWriter, { bytes }: StringTensor): WriteElement {
+  const reader = new JsonReader(bytes);
+  return (index) => {
+    reader.require(index === 0 ? BYTE.openArray : BYTE.comma);
+    reader.copyString(writer);
+  };
 }
 
 function integerWriter(writer: JsonWriter, tensor: NumericTensor): WriteElement {

@@ -1,7 +1,7 @@
-// Our tensors as ONNX Runtime's and back, without copying their bytes.
+// Our tensors as ONNX Runtime's and back, without copying their bytes. Only here strings are made and written.
 
 import type * as Ort from 'onnxruntime-node';
-import type { NumericType, Tensor } from '../tensor.js';
+import { type NumericType, stringsOf, stringTensor, type Tensor } from '../tensor.js';
 
 type TypedArrayConstructor = {
   new (buffer: ArrayBufferLike, byteOffset: number, length: number): ArrayBufferView;
@@ -33,7 +33,7 @@ export function hideFloat16Array(): void {
 }
 
 export function toOrt(ort: typeof Ort, tensor: Tensor): Ort.Tensor {
-  if (tensor.type === 'string') return new ort.Tensor('string', [...tensor.strings], tensor.dims);
+  if (tensor.type === 'string') return new ort.Tensor('string', stringsOf(tensor), tensor.dims);
   const ArrayType = ARRAYS[tensor.type];
   const { buffer, byteOffset, byteLength } = aligned(tensor.bytes, ArrayType.BYTES_PER_ELEMENT);
   const data = new ArrayType(buffer, byteOffset, byteLength / ArrayType.BYTES_PER_ELEMENT);
@@ -46,9 +46,7 @@ function aligned(bytes: Uint8Array, elementBytes: number): Uint8Array {
 }
 
 export function fromOrt(tensor: Ort.Tensor): Tensor {
-  if (tensor.type === 'string') {
-    return { type: 'string', dims: tensor.dims, strings: tensor.data as string[] };
-  }
+  if (tensor.type === 'string') return stringTensor(tensor.dims, tensor.data as string[]);
   const { buffer, byteOffset, byteLength } = tensor.data as unknown as ArrayBufferView;
   const bytes = new Uint8Array(buffer, byteOffset, byteLength);
   return { type: tensor.type as NumericType, dims: tensor.dims, bytes };

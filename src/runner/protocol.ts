@@ -99,7 +99,7 @@ export function encodeFrame(
   message: unknown,
   tensors: readonly (readonly [string, Tensor])[] = [],
 ): Uint8Array[] {
-  const payloads = tensors.map(([, tensor]) => payloadOf(tensor));
+  const payloads = tensors.map(([, { bytes }]) => bytes);
   const header: Header = {
     message,
     tensors: tensors.map(([name, tensor], index) => ({
@@ -145,22 +145,10 @@ export function decodeFrame<Message>(frame: ArrayBuffer): { message: Message; te
   let offset = align(PREFIX_BYTES + headerBytes);
   const tensors: Record<string, Tensor> = Object.create(null);
   for (const { name, type, dims, bytes } of header.tensors) {
-    tensors[name] = tensorOf(type, dims, new Uint8Array(frame, offset, bytes));
+    tensors[name] = { type, dims, bytes: new Uint8Array(frame, offset, bytes) };
     offset += align(bytes);
   }
   return { message: header.message as Message, tensors };
-}
-
-function payloadOf(tensor: Tensor): Uint8Array {
-  if (tensor.type !== 'string') return tensor.bytes;
-  // Not by Buffer.from: that gives a slice of Node's pool, which can't be transferred to another thread.
-  return new TextEncoder().encode(JSON.stringify(tensor.strings));
-}
-
-function tensorOf(type: ElementType, dims: readonly number[], bytes: Uint8Array): Tensor {
-  if (type !== 'string') return { type: type as NumericType, dims, bytes };
-  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
-  return { type, dims, strings: JSON.parse(text) as string[] };
 }
 
 /** Cuts a byte stream into frames, each in an ArrayBuffer of its own that may be transferred. */

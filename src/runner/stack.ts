@@ -5,6 +5,8 @@ import {
   elementCount,
   type NumericTensor,
   type StringTensor,
+  stringsOf,
+  stringTensor,
   type Tensor,
 } from '../tensor.js';
 
@@ -21,13 +23,13 @@ export function stack(parts: readonly Tensor[], axis: number): Tensor {
   const dims = first.dims.with(axis, rows);
   const outer = elementCount(first.dims.slice(0, axis));
   return first.type === 'string'
-    ? { type: 'string', dims, strings: interleave(parts as StringTensor[], outer) }
+    ? stringTensor(dims, interleave((parts as StringTensor[]).map(stringsOf), outer))
     : { type: first.type, dims, bytes: interleaveBytes(parts as NumericTensor[], outer) };
 }
 
-function interleave(parts: readonly StringTensor[], outer: number): string[] {
+function interleave(parts: readonly (readonly string[])[], outer: number): string[] {
   return Array.from({ length: outer }, (_, block) =>
-    parts.flatMap(({ strings }) => blockOf(strings, block, outer)),
+    parts.flatMap((strings) => blockOf(strings, block, outer)),
   ).flat();
 }
 
@@ -58,36 +60,45 @@ export function unstack(tensor: Tensor, axis: number, rows: readonly number[]): 
   if (tensor.dims[axis] !== total) {
     throw new RangeError(`expected ${total} along axis ${axis}, got dims [${tensor.dims.join(',')}]`);
   }
+  const cut = tensor.type === 'string' ? stringCutter(tensor, axis) : byteCutter(tensor, axis);
   let start = 0;
   return rows.map((count) => {
-    const part = cut(tensor, { axis, start, count });
+    const part = cut(start, count);
     start += count;
     return part;
   });
 }
 
-interface Cut {
-  readonly axis: number;
-  readonly start: number;
-  readonly count: number;
+/** Gives `count` rows from `start` on. */
+type Cutter = (start: number, count: number) => Tensor;
+
+/** How the rows of an axis lie: in each of `outer` blocks of `stride` elements, one row is `inner` elements. */
+function layoutOf(dims: readonly number[], axis: number) {
+  const outer = elementCount(dims.slice(0, axis));
+  const inner = elementCount(dims.slice(axis + 1));
+  return { outer, inner, stride: dims[axis]! * inner };
 }
 
-function cut(tensor: Tensor, { axis, start, count }: Cut): Tensor {
-  const dims = tensor.dims.with(axis, count);
-  const outer = elementCount(tensor.dims.slice(0, axis));
-  const inner = elementCount(tensor.dims.slice(axis + 1));
-  const stride = tensor.dims[axis]! * inner;
-  if (tensor.type === 'string') {
-    const strings = Array.from({ length: outer }, (_, block) =>
-      tensor.strings.slice(block * stride + start * inner, block * stride + (start + count) * inner),
-    ).flat();
-    return { type: 'string', dims, strings };
-  }
-  const size = ELEMENT_BYTES[tensor.type];
-  const bytes = new Uint8Array(outer * count * inner * size);
-  for (let block = 0; block < outer; block++) {
-    const from = (block * stride + start * inner) * size;
-    bytes.set(tensor.bytes.subarray(from, from + count * inner * size), block * count * inner * size);
-  }
-  return { type: tensor.type, dims, bytes };
+function stringCutter(tensor: StringTensor, axis: number): Cutter {
+  const { outer, inner, stride } = layoutOf(tensor.dims, axis);
+  const strings = stringsOf(tensor);
+  return (start, count) => {
+    const parts = Array.from({ length: outer }, (_, block) =>
+      strings.slice(block * stride + start * inner, block * stride + (start + count) * inner),
+    );
+    return stringTensor(tensor.dims.with(axis, count), parts.flat());
+  };
+}
+
+function byteCutter({ type, dims, bytes: all }: NumericTensor, axis: number): Cutter {
+  const { outer, inner, stride } = layoutOf(dims, axis);
+  const size = ELEMENT_BYTES[type];
+  return (start, count) => {
+    const bytes = new Uint8Array(outer * count * inner * size);
+    for (let block = 0; block < outer; block++) {
+      const from = (block * stride + start * inner) * size;
+      bytes.set(all.subarray(from, from + count * inner * size), block * count * inner * size);
+    }
+    return { type, dims: dims.with(axis, count), bytes };
+  };
 }

@@ -6,6 +6,7 @@ import {
   ELEMENT_BYTES,
   elementCount,
   type Signature,
+  stringTensor,
   type Tensor,
   type TensorSpec,
   type Tensors,
@@ -48,6 +49,9 @@ function smallest({ shape }: TensorSpec, sizes: ReadonlyMap<Dimension, number>):
 function zeros(spec: TensorSpec, dims: readonly number[]): Tensor {
   const count = elementCount(dims);
   if (spec.type === 'string')
-    return { type: 'string', dims, strings: Array.from({ length: count }, () => '') };
+    return stringTensor(
+      dims,
+      Array.from({ length: count }, () => ''),
+    );
   return { type: spec.type, dims, bytes: new Uint8Array(count * ELEMENT_BYTES[spec.type]) };
 }

@@ -245,6 +245,20 @@ describe('models of every kind', () => {
     expect((await oneslot.predict('echo-float32', { input: [] })).body.outputs).toEqual({ output: [] });
   });
 
+  test('a large body of strings is run and answered, and others are served meanwhile', async () => {
+    const text = Array.from({ length: 500_000 }, (_, index) => ['yes', 'größe "L"', '', 'maybe'][index % 4]!);
+    let isOver = false;
+    const large = oneslot.predict('strings', { text }).finally(() => {
+      isOver = true;
+    });
+    while (!isOver) expect((await oneslot.get('/healthz')).status).toBe(200);
+    const { status, body } = await large;
+    expect(status).toBe(200);
+    expect(body.outputs.upper.slice(0, 4)).toEqual(['YES', 'GRößE "L"', '', 'MAYBE']);
+    expect(body.outputs.code.slice(-4)).toEqual([1, -1, -1, 2]);
+    expect(body.outputs.upper).toHaveLength(text.length);
+  });
+
   test('several inputs and outputs keep their names', async () => {
     const { body } = await oneslot.predict('two-in-two-out', { b: [1, 2], a: [10, 20] });
     expect(body.outputs).toEqual({ sum: [11, 22], difference: [9, 18] });

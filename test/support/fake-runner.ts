@@ -12,7 +12,7 @@ import {
   type RunResult,
   type RunStart,
 } from '../../src/runner/protocol.js';
-import type { Tensors } from '../../src/tensor.js';
+import { stringTensor, type Tensors } from '../../src/tensor.js';
 
 /** The slot, as the runner sees it. */
 export interface RunnerOwner {
@@ -194,7 +194,7 @@ export class FakeRunner {
 
 /** Tells whose answer it is. */
 export function outputsOf(id: PredictionId): Tensors {
-  return { y: { type: 'string', dims: [1], strings: [`answer to ${id}`] } };
+  return { y: stringTensor([1], [`answer to ${id}`]) };
 }
 
 function resultOf(id: PredictionId, failures: Failures): RunResult {

@@ -4,7 +4,7 @@ import { expect, test } from '@jest/globals';
 import { acceptsMediaType, createCodecs, type Decoded } from '../../src/codecs/codecs.js';
 import { ServiceError } from '../../src/errors.js';
 import type { Model } from '../../src/model-repository/model.js';
-import type { Dimension, ElementType, NumericType } from '../../src/tensor.js';
+import { type Dimension, type ElementType, type NumericType, stringTensor } from '../../src/tensor.js';
 import { bodyOf, codecModel, imageMapping, spec } from '../support/codec-models.js';
 import { refusalOf } from '../support/errors.js';
 
@@ -138,7 +138,7 @@ test('an output is its bytes, with its shape and type in the headers', () => {
 });
 
 test('strings have no raw form', async () => {
-  const refusal = await refusalOf(() => codecs.encodeBinary({ type: 'string', dims: [1], strings: ['a'] }));
+  const refusal = await refusalOf(() => codecs.encodeBinary(stringTensor([1], ['a'])));
   expect(refusal).toEqual({
     code: 'not_acceptable',
     message: 'strings have no raw form: accept application/json',
@@ -154,11 +154,24 @@ test.each<[readonly Dimension[], number[]]>([
   ],
 ])('a text is one string of shape %j', async (shape, dims) => {
   const { inputs } = await text(one('string', shape), bodyOf('käse 😀\n'));
-  expect(inputs.x).toEqual({ type: 'string', dims, strings: ['käse 😀\n'] });
+  expect(inputs.x).toEqual(stringTensor(dims, ['käse 😀\n']));
+});
+
+test('a text may have any character but a NUL', async () => {
+  const all = Array.from({ length: 0x100 }, (_, code) => String.fromCharCode(code))
+    .slice(1)
+    .join('');
+  const { x } = (await text(one('string', ['n']), bodyOf(all))).inputs;
+  expect(x).toEqual(stringTensor([1], [all]));
+  expect(x!.bytes.buffer.byteLength).toBe(x!.bytes.byteLength);
+  expect(await refusalOf(() => text(one('string', ['n']), bodyOf('a\0b')))).toEqual({
+    code: 'invalid_input',
+    message: 'input x: expected strings without a NUL, got one that has it',
+  });
 });
 
 test('an empty text is an empty string', async () => {
-  expect((await text(one('string', ['n']), zeros(0))).inputs.x).toMatchObject({ strings: [''] });
+  expect((await text(one('string', ['n']), zeros(0))).inputs.x).toEqual(stringTensor([1], ['']));
 });
 
 test.each([[Uint8Array.of(0xff)], [Uint8Array.of(0x61, 0xc3)], [Uint8Array.of(0xed, 0xa0, 0x80)]])(

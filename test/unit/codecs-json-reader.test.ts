@@ -3,6 +3,7 @@
 import { expect, test } from '@jest/globals';
 import { ServiceError } from '../../src/errors.js';
 import { BYTE, JsonReader } from '../../src/json/json-reader.js';
+import { JsonWriter } from '../../src/json/json-writer.js';
 import { type Random, seededRandom } from '../support/random.js';
 
 function readValue(reader: JsonReader): unknown {
@@ -162,6 +163,85 @@ test.each([
   '"\u2028"',
 ])('%j is read as JSON.parse reads it', (text) => {
   expect(outcome(text)).toEqual(expected(text));
+});
+
+/** What copyString() writes, or the code of its error. */
+function copied(text: string | Uint8Array): { json: string } | { code: string } {
+  const writer = new JsonWriter();
+  try {
+    const reader = new JsonReader(Buffer.from(text as string));
+    const hasNul = !reader.copyString(writer);
+    reader.end();
+    const json = Buffer.from(writer.take()).toString('utf8');
+    return hasNul ? { code: 'NUL' } : { json };
+  } catch (error) {
+    if (error instanceof ServiceError) return { code: error.code };
+    throw error;
+  }
+}
+
+function expectedCopy(text: string): { json: string } | { code: string } {
+  const read = outcome(text);
+  if ('code' in read) return read;
+  return String(read.value).includes('\0') ? { code: 'NUL' } : { json: JSON.stringify(read.value) };
+}
+
+test.each([
+  '""',
+  '"a"',
+  '"ä€😀\u007f\u2028"',
+  '"\\b\\f\\n\\r\\t\\/\\\\\\""',
+  '"\\u0000"',
+  '"a\\u0000b\\n"',
+  '"\\\\u0000"',
+  '"\\u0001\\u001F\\u0022\\u005c\\u002f\\u0061"',
+  '"\\u00e4\\u00E4\\u07ff\\u0800\\uffff\\ud83d\\ude00\\udbff\\udfff"',
+  '"x\\ud83d\\ude00y"',
+  '"\\ud800"',
+  '"\\udc00\\ud800"',
+  '"\\ud800\\u0061"',
+  '"\\ud800x\\udc00"',
+  '"\\ud83d\\"ude00"',
+  '"\\u12"',
+  '"\\u12g4"',
+  '"\\u 123"',
+  '"\\x"',
+  '"\\ä"',
+  '"\n"',
+  '"\\n\t"',
+  '"a',
+  '"\\"',
+])('the string %s is written as JSON.stringify writes what JSON.parse reads', (text) => {
+  expect(copied(text)).toEqual(expectedCopy(text));
+});
+
+test('strings of any pieces are written as JSON.stringify writes what JSON.parse reads', () => {
+  const random = seededRandom(11);
+  const pieces = [
+    'a',
+    'ä',
+    '😀',
+    '\\n',
+    '\\"',
+    '\\\\',
+    '\\u00e4',
+    '\\ud83d',
+    '\\ude00',
+    '\\u0000',
+    '\\',
+    'u0041',
+    '\u0001',
+  ];
+  for (let round = 0; round < 20_000; round++) {
+    const text = `"${Array.from({ length: random.below(6) }, () => random.pick(pieces)).join('')}"`;
+    expect([text, copied(text)]).toEqual([text, expectedCopy(text)]);
+  }
+});
+
+test('bytes that are no UTF-8 are not copied', () => {
+  for (const bytes of [[0xff], [0xed, 0xa0, 0x80], [0xc3], [0x5c, 0x6e, 0xff]]) {
+    expect(copied(Uint8Array.from([0x22, ...bytes, 0x22]))).toEqual({ code: 'bad_request' });
+  }
 });
 
 test('what JSON.parse lets pass, but no UTF-8 and no tensor can hold, is refused', () => {

@@ -3,7 +3,7 @@
 import { afterAll, expect, test } from '@jest/globals';
 import { createCodecs, type Decoded } from '../../src/codecs/codecs.js';
 import type { Model } from '../../src/model-repository/model.js';
-import type { Tensors } from '../../src/tensor.js';
+import { stringTensor, type Tensors } from '../../src/tensor.js';
 import { bodyOf, codecModel, spec } from '../support/codec-models.js';
 import { refusalOf } from '../support/errors.js';
 
@@ -296,7 +296,7 @@ test('no outputs make an empty object', async () => {
 
 test('names of a model and its outputs are escaped', async () => {
   const model = { ...detector, name: 'a"ä', version: '\\' };
-  expect(JSON.parse(await encode(model, { '"': { type: 'string', dims: [], strings: ['😀"'] } }))).toEqual({
+  expect(JSON.parse(await encode(model, { '"': stringTensor([], ['😀"']) }))).toEqual({
     model: 'a"ä',
     version: '\\',
     outputs: { '"': '😀"' },
@@ -351,7 +351,7 @@ test('an answer can be sent back as a request', async () => {
   const model = codecModel({ inputs: [spec('x', 'float32', [null, 2]), spec('s', 'string', [null])] });
   const inputs: Tensors = {
     x: { type: 'float32', dims: [2, 2], bytes: floats(0.1, Number.NaN, Number.POSITIVE_INFINITY, -0) },
-    s: { type: 'string', dims: [1], strings: ['"😀\n'] },
+    s: stringTensor([1], ['"😀\n']),
   };
   const { outputs } = JSON.parse(await encode(model, inputs));
   expect(outputs.x[0]).toEqual([0.1, 'NaN']);

@@ -3,7 +3,8 @@
 import { afterAll, expect, test } from '@jest/globals';
 import { createCodecs, type Decoded, OFFLOAD_BYTES } from '../../src/codecs/codecs.js';
 import type { Model } from '../../src/model-repository/model.js';
-import type { NumericTensor, Tensors } from '../../src/tensor.js';
+import { encodeFrame } from '../../src/runner/protocol.js';
+import { type NumericTensor, stringTensor, type Tensors } from '../../src/tensor.js';
 import { bodyOf, codecModel, spec } from '../support/codec-models.js';
 import { refusalOf } from '../support/errors.js';
 import { until } from '../support/until.js';
@@ -43,7 +44,7 @@ test('a large body becomes the tensors that it holds', async () => {
   });
   expect(rest).toEqual({ outputs: ['y'], timeoutMs: 1 });
   expect(Object.keys(inputs).sort()).toEqual(['id', 's', 'x']);
-  expect(inputs.s).toEqual({ type: 'string', dims: [1], strings: ['default'] });
+  expect(inputs.s).toEqual(stringTensor([1], ['default']));
   const { dims, bytes } = inputs.x as NumericTensor;
   expect(dims).toEqual([ROWS, 4]);
   expect(Buffer.from(bytes).equals(Buffer.from(Float32Array.from(rows.flat()).buffer))).toBe(true);
@@ -70,7 +71,7 @@ test('a body that is part of other memory is copied, and that memory stays', asy
 test('defaults are the same tensors for every request, however large', async () => {
   for (const pad of [large, (body: string) => body]) {
     const { inputs } = await decode(pad('{"inputs":{"x":[],"id":[]}}'));
-    expect(inputs.s).toEqual({ type: 'string', dims: [1], strings: ['default'] });
+    expect(inputs.s).toEqual(stringTensor([1], ['default']));
   }
 });
 
@@ -78,7 +79,7 @@ test('strings and names that JavaScript gives a meaning pass the thread', async 
   const as = codecModel({ inputs: [spec('__proto__', 'string', [null]), spec('constructor', 'int8', [])] });
   const { inputs } = await decode(large('{"inputs":{"__proto__":["ä","😀"],"constructor":1}}'), { as });
   expect(Object.entries(inputs)).toEqual([
-    ['__proto__', { type: 'string', dims: [2], strings: ['ä', '😀'] }],
+    ['__proto__', stringTensor([2], ['ä', '😀'])],
     ['constructor', { type: 'int8', dims: [], bytes: Uint8Array.of(1) }],
   ]);
 });
@@ -152,12 +153,71 @@ test('a body of more strings than there is memory for is refused, on a thread an
   await small.close();
 });
 
+const SENTENCE = 'Grüße, "Welt"';
+const SENTENCES = 200_000;
+
+test('a large body of strings comes as bytes in memory of their own, handed over without a look at any', async () => {
+  const sentences = Array.from({ length: SENTENCES }, () => SENTENCE);
+  const { inputs } = await decode({ inputs: { s: sentences } }, { as: strings });
+  const { bytes, ...rest } = inputs.s!;
+  expect(rest).toEqual({ type: 'string', dims: [SENTENCES] });
+  expect(bytes.byteOffset).toBe(0);
+  expect(Buffer.from(bytes).equals(Buffer.from(JSON.stringify(sentences)))).toBe(true);
+  // The frame for the runner holds the very same bytes.
+  const pieces = encodeFrame({ kind: 'input' }, Object.entries(inputs));
+  expect(pieces.some((piece) => piece === bytes)).toBe(true);
+});
+
+test('strings of a thread that take little of what was read lie in no more memory than they need', async () => {
+  const { inputs } = await decode(large('{"inputs":{"s":["a"]}}'), { as: strings });
+  expect(inputs.s!.bytes.buffer.byteLength).toBe('["a"]'.length);
+});
+
+test('a large answer of strings is written, and the outputs stay as they are', async () => {
+  const rows = Array.from({ length: ROWS }, (_, row) => ['', `${row}`, SENTENCE]);
+  const y = stringTensor([ROWS, 3], rows.flat());
+  const answer = JSON.parse(Buffer.from(await codecs.encodeJson({ model, outputs: { y } })).toString('utf8'));
+  expect(answer.outputs.y).toEqual(rows);
+  expect(y).toEqual(stringTensor([ROWS, 3], rows.flat()));
+});
+
+test('large answers of strings are for the threads, small ones are not', async () => {
+  const own = createCodecs({ maxBodyBytes: 2 ** 23 });
+  await own.close();
+  const answerOf = (...strings: string[]) =>
+    own.encodeJson({ model, outputs: { y: stringTensor([strings.length], strings) } });
+  expect(Buffer.from(await answerOf('a', 'b')).toString('utf8')).toContain('{"y":["a","b"]}');
+  expect((await refusalOf(() => answerOf('x'.repeat(OFFLOAD_BYTES)))).code).toBe('draining');
+});
+
+test('a large text is read by a thread, as a small one is, and refused as a small one is', async () => {
+  const read = (content: string | Uint8Array) =>
+    codecs.decode({ mediaType: 'text/plain', body: bodyOf(content), headers: {}, model: strings });
+  const text = `${SENTENCE}\u0001\n`.repeat(SENTENCES / 10);
+  const body = bodyOf(text);
+  const { inputs } = await codecs.decode({ mediaType: 'text/plain', body, headers: {}, model: strings });
+  expect(inputs.s).toEqual(stringTensor([1], [text]));
+  expect(body.buffer.byteLength).toBe(0);
+  for (const wrong of ['a\0b', Uint8Array.of(0xff)]) {
+    const much = Buffer.concat([Buffer.from(text), Buffer.from(wrong as string)]);
+    expect(await refusalOf(() => read(much))).toEqual(await refusalOf(() => read(wrong)));
+  }
+});
+
+test('a string with a NUL is refused by a thread too, in the words of a small body', async () => {
+  const body = '{"inputs":{"s":["a\\u0000b"]}}';
+  const refusal = await refusalOf(() => decode(large(body), { as: strings }));
+  expect(refusal.code).toBe('invalid_input');
+  expect(refusal).toEqual(await refusalOf(() => decode(body, { as: strings })));
+});
+
 test('a worker whose heap is full costs its own body only, and the next ones are served', async () => {
   const small = createCodecs({ maxBodyBytes: 2 ** 26, workerHeapMiB: 16 });
-  const sentence = 'x'.repeat(1000);
-  const hungry = `{"inputs":{"s":["",${`"${sentence}",`.repeat(40_000)}""]}}`;
+  // Tensors lie outside of the heap; names do not.
+  const names = Array.from({ length: 40_000 }, (_, index) => spec(`${index}${'x'.repeat(1000)}`, 'int8', []));
+  const hungry = codecModel({ inputs: [spec('s', 'string', ['n'])], outputs: names });
   const results = await Promise.allSettled([
-    decode(hungry, { as: strings, by: small }),
+    decode(large('{"inputs":{"s":["a"]}}'), { as: hungry, by: small }),
     decode(large('{"inputs":{"s":["a"]}}'), { as: strings, by: small }),
     decode(large('{"inputs":{"s":["b"]}}'), { as: strings, by: small }),
   ]);
@@ -166,8 +226,8 @@ test('a worker whose heap is full costs its own body only, and the next ones are
     reason: { code: 'body_too_large', message: expect.stringContaining('16 MiB') },
   });
   expect(results.slice(1)).toMatchObject([
-    { status: 'fulfilled', value: { inputs: { s: { strings: ['a'] } } } },
-    { status: 'fulfilled', value: { inputs: { s: { strings: ['b'] } } } },
+    { status: 'fulfilled', value: { inputs: { s: stringTensor([1], ['a']) } } },
+    { status: 'fulfilled', value: { inputs: { s: stringTensor([1], ['b']) } } },
   ]);
   await small.close();
 });

@@ -1,7 +1,7 @@
 // How much work a prediction brings.
 
 import { expect, test } from '@jest/globals';
-import type { NumericTensor, Tensors } from '../../src/tensor.js';
+import { type NumericTensor, stringTensor, type Tensors } from '../../src/tensor.js';
 import { workloadOf } from '../../src/workload.js';
 
 function scalar(type: NumericTensor['type'], write: (view: DataView) => void): Tensors {
@@ -14,7 +14,7 @@ function scalar(type: NumericTensor['type'], write: (view: DataView) => void): T
 test('is the elements of all inputs together; a rank-0 tensor has one', () => {
   const inputs: Tensors = {
     a: { type: 'float32', dims: [2, 3], bytes: new Uint8Array(24) },
-    b: { type: 'string', dims: [4], strings: ['', '', '', ''] },
+    b: stringTensor([4], ['', '', '', '']),
     c: { type: 'int64', dims: [], bytes: new Uint8Array(8) },
     d: { type: 'int8', dims: [0, 5], bytes: new Uint8Array(0) },
   };
@@ -35,7 +35,7 @@ test.each([
   ['infinite', scalar('float32', (view) => view.setFloat32(0, Number.POSITIVE_INFINITY, true))],
   ['no number', scalar('float32', (view) => view.setFloat32(0, Number.NaN, true))],
   ['without an element', { n: { type: 'int64' as const, dims: [0], bytes: new Uint8Array(0) } }],
-  ['a string', { n: { type: 'string' as const, dims: [1], strings: ['9'] } }],
+  ['a string', { n: stringTensor([1], ['9']) }],
   ['left out', {}],
 ])('has the cost zero where that input is %s', (_, inputs) => {
   expect(workloadOf(inputs, 'n').cost).toBe(0);

@@ -36,7 +36,8 @@ export interface Material {
 
 const SMALL_BURNS = 48;
 const SMALL_BURN_ITERATIONS = 300;
-const DRAWN_SIDE = 40;
+/** The least that the face detector takes. */
+const DRAWN_SIDE = 48;
 const HUGE_SIDE = 1000;
 /** More would only make the fuzz take longer. */
 const SHIPPED_BURNS = [
