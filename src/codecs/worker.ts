@@ -1,5 +1,7 @@
 // What a worker thread does: one job at a time, its result handed over without a copy.
 
+import { constants, setPriority } from 'node:os';
+import { isMainThread } from 'node:worker_threads';
 import { move, transferableSymbol, valueSymbol } from 'piscina';
 import { type ErrorCode, ServiceError } from '../errors.js';
 import { type Answer, writeAnswer } from './answer.js';
@@ -16,6 +18,9 @@ export type Job =
 export type Outcome<Value> =
   | { readonly ok: true; readonly value: Value }
   | { readonly ok: false; readonly code: ErrorCode; readonly message: string };
+
+/** On Linux a thread has a priority of its own. With few cores, who asks the event loop goes before who sent 50 MB. */
+if (!isMainThread && process.platform === 'linux') setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
 
 export default function run(job: Job): unknown {
   try {
