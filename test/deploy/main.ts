@@ -10,6 +10,7 @@ import { Cleanup } from '../support/programs/cleanup.js';
 import { endAll } from '../support/programs/command.js';
 import { Report } from '../support/programs/report.js';
 import { part as balancing } from './balancing.js';
+import { part as compose } from './compose.js';
 import { part as ecs } from './ecs.js';
 import { part as grafana } from './grafana.js';
 import { part as kubernetes, apiPart as kubernetesApi } from './kubernetes.js';
@@ -17,7 +18,7 @@ import { part as loop } from './loop.js';
 import type { Part } from './part.js';
 import { part as prometheus } from './prometheus.js';
 
-const PARTS: readonly Part[] = [prometheus, grafana, kubernetes, ecs, balancing, loop];
+const PARTS: readonly Part[] = [prometheus, grafana, kubernetes, ecs, balancing, compose, loop];
 const ON_DEMAND: readonly Part[] = [kubernetesApi];
 
 const PROJECT = fileURLToPath(new URL('../../../', import.meta.url));

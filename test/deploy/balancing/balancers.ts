@@ -17,6 +17,15 @@ const ADDRESS = '127.0.0.10';
 /** nobody's, which owns nothing: what runs as it needs no root. */
 const UNPRIVILEGED = 65_534;
 
+/** Of util-linux; it becomes what it runs. */
+const UNPRIVILEGED_COMMAND = [
+  'setpriv',
+  `--reuid=${UNPRIVILEGED}`,
+  `--regid=${UNPRIVILEGED}`,
+  '--clear-groups',
+  '--',
+];
+
 const SHOWN_LINES = 40;
 
 interface Program {
@@ -41,8 +50,14 @@ const NGINX: Program = {
   reloadSignal: 'SIGHUP',
 };
 
-export const startHaproxy = (context: Context, replicas: readonly string[]) =>
-  Balancer.start(HAPROXY, context, replicas);
+export interface Surroundings {
+  readonly env?: Readonly<Record<string, string>>;
+  /** A command that runs the one which is put behind it, in place of itself. */
+  readonly through?: readonly string[];
+}
+
+export const startHaproxy = (context: Context, replicas: readonly string[], surroundings?: Surroundings) =>
+  Balancer.start(HAPROXY, context, replicas, surroundings);
 export const startNginx = (context: Context, replicas: readonly string[]) =>
   Balancer.start(NGINX, context, replicas);
 
@@ -59,14 +74,19 @@ export class Balancer {
   ) {}
 
   /** Resolves when it answers. @param replicas their addresses, `host:port`, in the place of oneslot-1, -2, -3 */
-  static async start(program: Program, context: Context, replicas: readonly string[]): Promise<Balancer> {
+  static async start(
+    program: Program,
+    context: Context,
+    replicas: readonly string[],
+    surroundings: Surroundings = {},
+  ): Promise<Balancer> {
     const folder = await folderFor(program.name, context);
     const [port, operatorsPort] = [await freePort(), await freePort()];
     const shipped = await readFile(join(context.project, 'deploy', program.configFile), 'utf8');
     const configFile = join(folder, 'config');
     await writeFile(configFile, onLoopback(shipped, { replicas, port, operatorsPort, folder }));
     const logFile = join(folder, 'log');
-    const child = await spawnUnprivileged(program.command(configFile), logFile);
+    const child = await spawnUnprivileged(program.command(configFile), logFile, surroundings);
     const [url, operatorsUrl] = [`http://${ADDRESS}:${port}`, `http://${ADDRESS}:${operatorsPort}`];
     const balancer = new Balancer(program.name, url, operatorsUrl, logFile, child, program.reloadSignal);
     context.cleanup.add(() => balancer.stop());
@@ -131,16 +151,18 @@ async function folderFor(name: string, { folder }: Context): Promise<string> {
 }
 
 async function spawnUnprivileged(
-  [program, ...args]: readonly string[],
+  command: readonly string[],
   logFile: string,
+  { env = {}, through = [] }: Surroundings,
 ): Promise<ChildProcess> {
   const log = await open(logFile, 'a');
   const isRoot = process.getuid?.() === 0;
   // nginx opens its standard output by name.
   if (isRoot) await log.chown(UNPRIVILEGED, UNPRIVILEGED);
+  const [program, ...args] = [...through, ...(isRoot ? UNPRIVILEGED_COMMAND : []), ...command];
   const child = spawn(program!, args, {
     stdio: ['ignore', log.fd, log.fd],
-    ...(isRoot && { uid: UNPRIVILEGED, gid: UNPRIVILEGED }),
+    env: { ...process.env, ...env },
   });
   await once(child, 'spawn');
   await log.close();

@@ -3,11 +3,11 @@
 import { strict as assert } from 'node:assert';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { optionRows } from '../../../src/config.js';
 import { type Oneslot, startOneslot } from '../../support/oneslot.js';
 import { finish } from '../../support/programs/command.js';
 import type { Report } from '../../support/programs/report.js';
 import { until } from '../../support/until.js';
+import { unknownVariables } from '../server-options.js';
 import { containerOf, environmentOf, type Stack } from './stack.js';
 
 /** A line of CloudWatch's embedded metric format. */
@@ -23,11 +23,7 @@ interface MetricsLine {
 
 export async function checkReplica(report: Report, stack: Stack): Promise<void> {
   await report.check('every variable of the task is an option of the server', async () => {
-    const known = new Set(optionRows().map(({ variable }) => variable));
-    assert.deepEqual(
-      Object.keys(environmentOf(stack)).filter((variable) => !known.has(variable)),
-      [],
-    );
+    assert.deepEqual(unknownVariables(environmentOf(stack)), []);
   });
   const metadata = await startMetadata(stack);
   try {

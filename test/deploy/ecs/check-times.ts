@@ -1,8 +1,8 @@
 // Time-outs that only mean something together: those of ECS and of the load balancer, and the replica's own.
 
 import { strict as assert } from 'node:assert';
-import { optionRows } from '../../../src/config.js';
 import type { Report } from '../../support/programs/report.js';
+import { secondsOf } from '../server-options.js';
 import { containerOf, environmentOf, type Stack } from './stack.js';
 
 /** What a run of this service may last, in seconds: eleven minutes, as docs/ecs.md says. */
@@ -38,11 +38,4 @@ export async function checkTimes(report: Report, stack: Stack): Promise<void> {
     assert.ok(serviceAsked.healthCheckGracePeriodSeconds >= option('ONESLOT_LOAD_TIMEOUT'));
     assert.ok(targetGroup.HealthCheckIntervalSeconds * targetGroup.UnhealthyThresholdCount >= 120);
   });
-}
-
-function secondsOf(variable: string, environment: Readonly<Record<string, string>>): number {
-  const row = optionRows().find((each) => each.variable === variable);
-  const value = Number(environment[variable] ?? row?.fallback);
-  assert.ok(row !== undefined && Number.isFinite(value), `${variable} is ${value}`);
-  return value;
 }

@@ -22,6 +22,8 @@ export interface PrometheusOptions {
   readonly cleanup: Cleanup;
   /** More flags. */
   readonly args?: readonly string[];
+  /** A command that runs the one which is put behind it, in place of itself. */
+  readonly through?: readonly string[];
 }
 
 export interface PrometheusSample {
@@ -122,13 +124,14 @@ export class Prometheus {
 /** Installs Prometheus where it is missing and starts it; resolves when it takes queries. */
 export async function startPrometheus(options: PrometheusOptions): Promise<Prometheus> {
   await installDebian({ prometheus: 'prometheus', promtool: 'prometheus' });
-  const { folder, config, files = {}, cleanup, args = [] } = options;
+  const { folder, config, files = {}, cleanup, args = [], through = [] } = options;
   const text = typeof config === 'string' ? config : JSON.stringify(config);
   for (const [name, content] of Object.entries({ ...files, 'prometheus.yml': text })) {
     await mkdir(dirname(join(folder, name)), { recursive: true });
     await writeFile(join(folder, name), content);
   }
-  const child = spawn('prometheus', [...flags(folder), ...args], { stdio: ['ignore', 'ignore', 'pipe'] });
+  const [program, ...rest] = [...through, 'prometheus', ...flags(folder), ...args];
+  const child = spawn(program!, rest, { stdio: ['ignore', 'ignore', 'pipe'] });
   track(child);
   const prometheus = new Prometheus(await listening(child), child);
   cleanup.add(() => prometheus.stop());
