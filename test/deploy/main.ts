@@ -6,9 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { Cleanup } from '../support/programs/cleanup.js';
-import { endAll } from '../support/programs/command.js';
-import { Report } from '../support/programs/report.js';
+import { type Checks, runChecks } from '../support/programs/run-checks.js';
 import { part as balancing } from './balancing.js';
 import { part as compose } from './compose.js';
 import { part as ecs } from './ecs.js';
@@ -23,22 +21,9 @@ const ON_DEMAND: readonly Part[] = [kubernetesApi];
 
 const PROJECT = fileURLToPath(new URL('../../../', import.meta.url));
 
-const cleanup = new Cleanup();
-const report = new Report();
+await runChecks(main);
 
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, endAll);
-
-try {
-  await main();
-} catch (error) {
-  console.error(error instanceof Error ? error.message : error);
-  process.exitCode = 1;
-} finally {
-  await cleanup.run();
-  report.close();
-}
-
-async function main(): Promise<void> {
+async function main({ report, cleanup }: Checks): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'oneslot-deploy-'));
   // Balancers run as nobody.
   await chmod(folder, 0o755);

@@ -6,9 +6,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Cleanup } from '../support/programs/cleanup.js';
-import { endAll } from '../support/programs/command.js';
-import { Report } from '../support/programs/report.js';
+import { type Checks, runChecks } from '../support/programs/run-checks.js';
 import { Buildah, type ImageConfig } from './buildah.js';
 import { checkContents } from './check-contents.js';
 import { checkCuda } from './check-cuda.js';
@@ -25,22 +23,9 @@ const ID = `oneslot-test-${process.pid}`;
 /** How much of the log of a container that failed is worth reading. */
 const SHOWN_LINES = 40;
 
-const cleanup = new Cleanup();
-const report = new Report();
+await runChecks(main);
 
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, endAll);
-
-try {
-  await main();
-} catch (error) {
-  console.error(error instanceof Error ? error.message : error);
-  process.exitCode = 1;
-} finally {
-  await cleanup.run();
-  report.close();
-}
-
-async function main(): Promise<void> {
+async function main({ report, cleanup }: Checks): Promise<void> {
   await installTools();
   const cache = cacheFolder();
   const buildah = new Buildah(cache);
@@ -55,7 +40,7 @@ async function main(): Promise<void> {
   const image = await buildah.configOf(build.tag);
   const rootfs = await buildah.open(build.tag, cleanup);
   await checkContents(report, { image, rootfs, project: PROJECT });
-  await checkContainer(image, rootfs);
+  await checkContainer({ report, cleanup }, image, rootfs);
   await checkCuda(report, { buildah, cleanup, standIns, build: { ...build, tag: `${build.tag}-cuda` } });
 }
 
@@ -70,7 +55,11 @@ async function version(): Promise<string> {
   return JSON.parse(await readFile(join(PROJECT, 'package.json'), 'utf8')).version;
 }
 
-async function checkContainer(image: ImageConfig, rootfs: string): Promise<void> {
+async function checkContainer(
+  { report, cleanup }: Checks,
+  image: ImageConfig,
+  rootfs: string,
+): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), `${ID}-`));
   cleanup.add(() => rm(folder, { recursive: true, force: true }));
   const port = await freePort();
