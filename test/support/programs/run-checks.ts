@@ -16,10 +16,16 @@ export async function runChecks(body: (checks: Checks) => Promise<void>): Promis
   try {
     await body(checks);
   } catch (error) {
-    console.error(error instanceof Error ? error.message : error);
+    console.error(told(error));
     process.exitCode = 1;
   } finally {
     await checks.cleanup.run();
     checks.report.close();
   }
+}
+
+/** What fetch, for one, throws says nothing without its cause. */
+function told(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause === undefined ? error.message : `${error.message}: ${told(error.cause)}`;
 }
