@@ -4,7 +4,7 @@
 // server is noticed at once: the socket closes, and this process ends itself with SIGKILL. Nothing gentler
 // would do: onnxruntime-node aborts the whole process when a thread is terminated during a run.
 
-import { Socket } from 'node:net';
+import { type OnReadOpts, Socket } from 'node:net';
 import { Worker } from 'node:worker_threads';
 import { forward, noneUnwritten, SOCKET_FD } from './outlet.js';
 import { FrameReader } from './protocol.js';
@@ -18,15 +18,29 @@ process.on('SIGINT', () => {});
 process.on('SIGTERM', () => {});
 process.on('SIGHUP', () => {});
 
-const socket = new Socket({ fd: SOCKET_FD, readable: true, writable: true });
+/** As much as the kernel holds for a reader: a large input comes in fewer pieces, into memory that is there already. */
+const READ_BYTES = 256 * 1024;
+
 const reader = new FrameReader();
+const intoOwnBuffer: OnReadOpts = {
+  buffer: Buffer.allocUnsafeSlow(READ_BYTES),
+  callback(count, buffer) {
+    receive(buffer.subarray(0, count));
+    return true;
+  },
+};
+// The constructor takes `onread` as connect() does, which the types do not know.
+const options = { fd: SOCKET_FD, readable: true, writable: true, onread: intoOwnBuffer };
+const socket = new Socket(options);
 const unwritten = noneUnwritten();
 const session = new Worker(new URL('./session-thread.js', import.meta.url), { workerData: unwritten });
 
-socket.on('data', (chunk: Buffer) => {
-  const frames = reader.push(chunk);
+function receive(bytes: Uint8Array): void {
+  const frames = reader.push(bytes);
   if (frames.length > 0) session.postMessage(frames, frames);
-});
+}
+
+socket.resume();
 socket.on('close', endProcess);
 socket.on('error', endProcess);
 
