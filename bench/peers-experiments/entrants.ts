@@ -140,12 +140,16 @@ export async function serversTable(servers: ReadonlyMap<Peer, string>): Promise<
   return { caption: 'Servers', head: ['server', 'versions', 'command line', 'what was shimmed'], rows };
 }
 
-/** How many iterations of burn take one ms alone, on the one that the others are held against. */
-export async function iterationsPerMs(bench: Bench, contenders: readonly Contender[]): Promise<number> {
-  const reference = contenders.find(({ isOurs }) => isOurs)!;
-  const few = await timeOf(bench, reference, TRIAL.few);
-  const many = await timeOf(bench, reference, TRIAL.many);
+/** How many iterations of burn take one ms alone, on this server. */
+export async function iterationsPerMs(bench: Bench, contender: Contender): Promise<number> {
+  const few = await timeOf(bench, contender, TRIAL.few);
+  const many = await timeOf(bench, contender, TRIAL.many);
   return (TRIAL.many - TRIAL.few) / (many - few);
+}
+
+/** The one that the others are held against. */
+export function oursAmong<Of extends Entrant>(entrants: readonly Of[]): Of {
+  return entrants.find(({ isOurs }) => isOurs)!;
 }
 
 const TRIAL = { few: 10, many: 610, times: 5 } as const;
