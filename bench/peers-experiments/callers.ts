@@ -70,6 +70,7 @@ async function measure(bench: PeerBench): Promise<Outcome> {
       ),
     ],
     servers: commandsOf(line.contenders),
+    missing: line.missing,
     notes: [
       `${iterations} iterations of burn; alone on oneslot about ${time(iterations / perMs)}.`,
       'Below 1: the jobs of a round share what a lone one has for itself, such as the way of the request and of the answer.',

@@ -23,12 +23,11 @@ import { outcomeOf } from './outcome.js';
 import { started } from './running.js';
 
 const WAITING = 4;
+const RUN_MS = 500;
 const PROBE_EVERY_MS = 50;
 
 interface Sample {
-  /** The one whose run was hit, and those who waited. */
-  readonly running: Answer;
-  readonly waiting: readonly Answer[];
+  readonly answers: readonly Answer[];
   /** From the kill to the next answer with 200, of whoever; ms. NaN where there was none. */
   readonly nextMs: number;
 }
@@ -37,16 +36,16 @@ export const crash: Experiment<PeerBench> = {
   name: 'crash',
   title: 'The worker is killed in the middle of a run',
   method:
-    `One burn runs and ${WAITING} wait; the process that uses most of the processor gets SIGKILL. Then a new caller comes every ` +
+    `${1 + WAITING} equal burns of half a second are sent at once; while the first one runs, the process that uses most of the processor gets SIGKILL. Then a new caller comes every ` +
     `${PROBE_EVERY_MS} ms, each for a short burn. The next answer is the first one with 200 after the kill, of whoever; it is waited for for ` +
-    '15 s (8 s in a quick run). Servers without a process to look after them need somebody else who starts them again, which is not ' +
+    '15 s (5 s in a quick run). Servers without a process to look after them need somebody else who starts them again, which is not ' +
     'part of this. Each server is started for this alone.',
   run: measure,
 };
 
 async function measure(bench: PeerBench): Promise<Outcome> {
   const { quick } = bench;
-  const withinMs = quick ? 8000 : 15_000;
+  const withinMs = quick ? 5000 : 15_000;
   const servers = new Map<Peer, string>();
   const settings = { threads: cpus().length };
   const measured = await interleaved(
@@ -64,16 +63,18 @@ async function measure(bench: PeerBench): Promise<Outcome> {
         measured,
         columns: [
           {
-            head: 'the one that ran',
-            text: (samples) => answeredText(samples.map(({ running }) => running)),
+            head: 'how answered',
+            text: (samples) => answeredText(samples.flatMap(({ answers }) => answers)),
           },
           {
-            head: 'those who waited',
-            text: (samples) => answeredText(samples.flatMap(({ waiting }) => waiting)),
+            head: 'not served',
+            pick: ({ answers }) => answers.filter(({ status }) => status !== 200).length,
+            write: String,
+            better: 'lower',
           },
           {
-            head: 'lost of those who waited',
-            pick: ({ waiting }) => waiting.filter(({ status }) => status !== 200).length,
+            head: 'without any answer',
+            pick: ({ answers }) => answers.filter(({ status }) => status === 0).length,
             write: String,
             better: 'lower',
           },
@@ -82,7 +83,7 @@ async function measure(bench: PeerBench): Promise<Outcome> {
             pick: ({ nextMs }) => nextMs,
             write: time,
             better: 'lower',
-            why: 'The others run several at once, so that another run than the killed one was about to end; or their worker starts faster.',
+            why: 'Their new worker starts faster, or serves a newcomer before those who wait.',
           },
         ],
       }),
@@ -97,21 +98,19 @@ async function sampleOf(bench: PeerBench, contender: Contender, withinMs: number
   const { processes } = bench;
   const { server, forms } = contender;
   const perMs = await iterationsPerMs(bench, contender);
-  const [long, short] = [forms.burn(Math.round(1500 * perMs)), forms.burn(Math.round(20 * perMs))];
+  const form = forms.burn(Math.round(RUN_MS * perMs));
+  const all = Array<number>(1 + WAITING).fill(0);
   const load = startLoad(
     {
       url: server.url,
-      forms: [long, short],
-      // The others come while the first one runs.
-      schedule: { kind: 'when due', dueMs: [0, 300, 300, 300, 300], forms: [0, 1, 1, 1, 1] },
+      forms: [form],
+      schedule: { kind: 'when due', dueMs: all, forms: all },
       giveUpMs: withinMs,
     },
     { processes },
   );
-  const startedMs = await load.startedMs;
   await started(contender);
-  await delay(Math.max(0, startedMs + 500 - monotonicMs()));
-  const pid = await busiest(await server.pids(), 200);
+  const pid = await busiest(await server.pids(), 100);
   if (pid === undefined) throw new Error('none of its processes computes');
   process.kill(pid, 'SIGKILL');
   const killedMs = monotonicMs();
@@ -121,8 +120,7 @@ async function sampleOf(bench: PeerBench, contender: Contender, withinMs: number
     .filter(({ status, endMs }) => status === 200 && endMs > killedMs)
     .map(({ endMs }) => endMs - killedMs);
   return {
-    running: answers.find(({ form }) => form === 0)!,
-    waiting: answers.filter(({ form }) => form === 1),
+    answers,
     nextMs: next.length === 0 ? Number.NaN : Math.min(...next),
   };
 }
@@ -143,7 +141,7 @@ async function probe(
   const schedule = { kind: 'when due', dueMs, forms: dueMs.map(() => 0) } as const;
   const load = startLoad({ url: server.url, forms: [form], schedule, giveUpMs: withinMs }, { processes });
   const health = async (): Promise<boolean> =>
-    await fetch(server.url + '/healthz', { signal: AbortSignal.timeout(500) }).then(
+    await fetch(`${server.url}/healthz`, { signal: AbortSignal.timeout(500) }).then(
       ({ ok }) => ok,
       () => false,
     );

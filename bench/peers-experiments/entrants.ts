@@ -61,10 +61,13 @@ export interface Contender extends Entrant {
 /** All servers up at once, so that they can take turns. */
 export class LineUp implements AsyncDisposable {
   readonly contenders: readonly Contender[];
+  /** Which servers did not start, and why. */
+  readonly missing: readonly string[];
   readonly #servers: readonly PeerServer[];
 
-  constructor(contenders: readonly Contender[], servers: readonly PeerServer[]) {
+  constructor(contenders: readonly Contender[], servers: readonly PeerServer[], missing: readonly string[]) {
     this.contenders = contenders;
+    this.missing = missing;
     this.#servers = servers;
   }
 
@@ -78,12 +81,23 @@ export type Settings = Omit<StartOptions, 'models'>;
 /** Starts each peer once; both measurements of ours go to the same server. */
 export async function lineUp(bench: PeerBench, settings: Settings): Promise<LineUp> {
   const servers = new Map<Peer, PeerServer>();
-  for (const peer of bench.peers) {
-    bench.progress.step(`starting ${peer.title}`);
-    servers.set(peer, await peer.start(bench, { ...settings, models: bench.models }));
-  }
-  const contenders = entrantsOf(bench).map((entrant) => ({ ...entrant, server: servers.get(entrant.peer)! }));
-  return new LineUp(contenders, [...servers.values()]);
+  const missing: string[] = [];
+  bench.progress.step(`starting ${bench.peers.length} servers`);
+  const starting = bench.peers.map(async (peer) => {
+    try {
+      servers.set(peer, await peer.start(bench, { ...settings, models: bench.models }));
+    } catch (error) {
+      missing.push(`${peer.title} did not start: ${(error as Error).message}`);
+    }
+  });
+  await Promise.all(starting);
+  for (const text of missing) bench.progress.say(`  ${text}`);
+  const contenders = entrantsOf(bench).flatMap((entrant) => {
+    const server = servers.get(entrant.peer);
+    return server === undefined ? [] : [{ ...entrant, server }];
+  });
+  if (contenders.length === 0) throw new Error(`no server started: ${missing.join('; ')}`);
+  return new LineUp(contenders, [...servers.values()], missing);
 }
 
 /** Measures with a server that was started for this alone. */
@@ -149,7 +163,7 @@ export async function iterationsPerMs(bench: Bench, contender: Contender): Promi
 
 /** The one that the others are held against. */
 export function oursAmong<Of extends Entrant>(entrants: readonly Of[]): Of {
-  return entrants.find(({ isOurs }) => isOurs)!;
+  return entrants.find(({ isOurs }) => isOurs) ?? entrants[0]!;
 }
 
 const TRIAL = { few: 10, many: 610, times: 5 } as const;

@@ -47,6 +47,7 @@ async function measure(bench: PeerBench): Promise<Outcome> {
       }),
     ],
     servers: commandsOf(line.contenders),
+    missing: line.missing,
     raw: measured,
   });
 }

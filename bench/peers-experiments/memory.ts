@@ -29,7 +29,7 @@ export const memory: Experiment<PeerBench> = {
   title: 'Memory at rest, and with 500 waiting requests of 1 MB',
   method:
     `After a first answer the memory of all processes is read (PSS: what they share counts once). Then a long run begins, and ${WAITING} ` +
-    'requests of 1 MB each come behind it, with runs of a second; the most that is read in 8 s (5 s in a quick run) counts. What a server leaves ' +
+    'requests of 1 MB each come behind it, with runs of a second; the most that is read in 8 s (3 s in a quick run) counts. What a server leaves ' +
     'unread stays in the kernel’s socket buffers and with the callers, and is not counted. Each server is started for this alone.',
   run: measure,
 };
@@ -44,7 +44,7 @@ async function measure(bench: PeerBench): Promise<Outcome> {
     (entrant) =>
       fresh(bench, { entrant, settings }, async (contender) => {
         servers.set(contender.peer, contender.server.commandLine);
-        return await sampleOf(bench, contender, quick ? 5000 : 8000);
+        return await sampleOf(bench, contender, quick ? 3000 : 8000);
       }),
   );
   const ours = measured.filter(({ isOurs }) => isOurs).flatMap(({ samples }) => samples);

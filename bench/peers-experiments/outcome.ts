@@ -12,6 +12,8 @@ const MARKS =
 export interface Parts {
   readonly comparisons: readonly Comparison[];
   readonly servers: ReadonlyMap<Peer, string>;
+  /** Servers that did not start. */
+  readonly missing?: readonly string[];
   readonly notes?: readonly string[];
   readonly pictures?: readonly Picture[];
   readonly raw: unknown;
@@ -20,6 +22,7 @@ export interface Parts {
 export async function outcomeOf({
   comparisons,
   servers,
+  missing = [],
   notes = [],
   pictures = [],
   raw,
@@ -28,7 +31,7 @@ export async function outcomeOf({
     goals: comparisons.flatMap(({ goals }) => goals),
     tables: [...comparisons.map(({ table }) => table), await serversTable(servers)],
     pictures,
-    notes: [MARKS, ...notes, ...comparisons.flatMap((each) => each.notes)],
+    notes: [MARKS, ...missing, ...notes, ...comparisons.flatMap((each) => each.notes)],
     commands: [],
     raw,
   };

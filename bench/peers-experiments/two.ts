@@ -86,6 +86,7 @@ async function measure(bench: PeerBench): Promise<Outcome> {
       }),
     ],
     servers: commandsOf(line.contenders),
+    missing: line.missing,
     notes: [`S: what one alone waits for its answer, by the same server; ${iterations} iterations of burn.`],
     raw: measured,
   });
