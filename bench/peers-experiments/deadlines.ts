@@ -47,7 +47,7 @@ export const deadlines: Experiment<PeerBench> = {
     `Burns of ${SHORTEST_MS} to ${LONGEST_MS} ms (spread evenly on a logarithmic scale, mean ${MEAN_MS.toFixed(0)} ms) arrive at random (Poisson) at ` +
     `${LOADS.join(' and ')} times the rate that one slot can serve. Every caller has ${PATIENCE_MS / 1000} s of patience and then closes its connection: oneslot ` +
     'is told (Prefer: wait), HAProxy’s timeout queue and LitServe’s timeout are set to it, the others have no way to know. The ' +
-    'share is the run times, as they are alone, of all answers that came in time, of the time that passed: an idle slot and ' +
+    'share is the run times, as they are alone on the same server just before, of all answers that came in time, of the time that passed: an idle slot and ' +
     'a run for nobody count against it alike. ONNX Runtime has a thread for each core. Each server is started for this alone.',
   run: measure,
 };
@@ -58,7 +58,6 @@ async function measure(bench: PeerBench): Promise<Outcome> {
   const servers = new Map<Peer, string>();
   const settings = { threads: cpus().length, patience: PATIENCE_MS / 1000 };
   const perLoad: (readonly Measured<Sample>[])[] = [];
-  const perMs = await perMsOfOurs(bench, settings);
   for (const overload of LOADS) {
     perLoad.push(
       await interleaved(
@@ -67,7 +66,7 @@ async function measure(bench: PeerBench): Promise<Outcome> {
         (entrant) =>
           fresh(bench, { entrant, settings }, async (contender) => {
             servers.set(contender.peer, contender.server.commandLine);
-            return await sampleOf(bench, contender, { overload, seconds, perMs });
+            return await sampleOf(bench, contender, { overload, seconds });
           }),
       ),
     );
@@ -79,15 +78,6 @@ async function measure(bench: PeerBench): Promise<Outcome> {
     notes: ['Refused: answered with 429, 503 or 504. Memory: of all processes, shared pages counted once.'],
     raw: LOADS.map((overload, index) => ({ overload, measured: perLoad[index] })),
   });
-}
-
-/** One rate of work for all, so that all get the same load. */
-async function perMsOfOurs(
-  bench: PeerBench,
-  settings: { threads: number; patience: number },
-): Promise<number> {
-  const entrant = entrantsOf(bench).find(({ isOurs }) => isOurs)!;
-  return await fresh(bench, { entrant, settings }, (contender) => iterationsPerMs(bench, contender));
 }
 
 const WHY_SHARE =
@@ -132,10 +122,11 @@ const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(0)} MB`;
 async function sampleOf(
   bench: PeerBench,
   contender: Contender,
-  { overload, seconds, perMs }: { overload: number; seconds: number; perMs: number },
+  { overload, seconds }: { overload: number; seconds: number },
 ): Promise<Sample> {
   const { processes, progress } = bench;
   const { server } = contender;
+  const perMs = await iterationsPerMs(bench, contender);
   const runsMs = Array.from({ length: KINDS }, (_, index) => runMsAt((index + 0.5) / KINDS));
   const forms = runsMs.map((ms, index) => formOf(contender, Math.max(1, Math.round(ms * perMs)), index));
   await warmUp(bench, contender, forms);

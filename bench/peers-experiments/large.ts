@@ -27,7 +27,8 @@ export const large: Experiment<PeerBench> = {
 async function measure(bench: PeerBench): Promise<Outcome> {
   const { quick } = bench;
   await using line = await lineUp(bench, { threads: 1, raw: true });
-  const calls = quick ? 12 : 60;
+  const calls = quick ? 30 : 100;
+  await checkSums(line.contenders);
   const measured = await interleaved(
     bench,
     { name: 'large', entrants: line.contenders, repeats: quick ? 1 : 5 },
@@ -61,4 +62,26 @@ async function sampleOf(bench: PeerBench, contender: Contender, calls: number): 
     medians.push(median(answers.slice(2).map(({ sentMs, endMs }) => endMs - sentMs)));
   }
   return medians;
+}
+
+/** The same sum everywhere. @throws where one is wrong */
+async function checkSums(contenders: readonly Contender[]): Promise<void> {
+  const input = weighInput(SIZES[0].bytes, 1);
+  // Sixteen whole numbers among nothing: any order of adding gives the same.
+  const data = new Float32Array(input.buffer, input.byteOffset, input.byteLength / 4);
+  for (let index = 1; index <= 16; index += 1) data[index] = index;
+  const sums = await Promise.all(contenders.map((contender) => sumOf(contender, input)));
+  sums.forEach((sum, index) => {
+    if (Math.abs(sum - sums[0]!) < 1e-3) return;
+    throw new Error(`${contenders[index]!.name} sums up to ${sum}, ${contenders[0]!.name} to ${sums[0]}`);
+  });
+}
+
+async function sumOf({ name, forms, server }: Contender, input: Uint8Array): Promise<number> {
+  const { path, headers, body } = forms.weigh(input);
+  const response = await fetch(server.url + path, { method: 'POST', headers, body: Buffer.from(body!) });
+  if (!response.ok) throw new Error(`${name} answered ${response.status} ${await response.text()}`);
+  if (response.headers.get('content-type') === 'application/octet-stream')
+    return new Float32Array(await response.arrayBuffer())[0]!;
+  return ((await response.json()) as { outputs: { sum: number[] } }).outputs.sum[0]!;
 }

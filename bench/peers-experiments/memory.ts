@@ -5,7 +5,7 @@ import { monotonicMs } from '../../src/clock.js';
 import type { Experiment, Outcome } from '../experiment.js';
 import { startLoad } from '../load/load.js';
 import { weighInput } from '../models.js';
-import type { Peer } from '../peers/peer.js';
+import type { Peer, PeerServer } from '../peers/peer.js';
 import { median } from '../statistics.js';
 import { compare } from './comparison.js';
 import { type Contender, entrantsOf, fresh, inTurn, interleaved, type PeerBench } from './entrants.js';
@@ -16,6 +16,10 @@ const WAITING = 500;
 const BYTES = 1_000_000;
 const PAYLOAD = WAITING * BYTES;
 const LOOK_EVERY_MS = 200;
+const STILL_MS = 2000;
+const AT_MOST_MS = 40_000;
+/** Growth within the time of a look that counts as more that comes. */
+const STEP_BYTES = BYTES / 2;
 const LIMIT = 1.3;
 
 interface Sample {
@@ -29,7 +33,7 @@ export const memory: Experiment<PeerBench> = {
   title: 'Memory at rest, and with 500 waiting requests of 1 MB',
   method:
     `After a first answer the memory of all processes is read (PSS: what they share counts once). Then a long run begins, and ${WAITING} ` +
-    'requests of 1 MB each come behind it, with runs of a second; the most that is read in 8 s (3 s in a quick run) counts. What a server leaves ' +
+    `requests of 1 MB each come behind it, with runs of a second; the most that is read until nothing more comes for ${STILL_MS / 1000} s counts. What a server leaves ` +
     'unread stays in the kernel’s socket buffers and with the callers, and is not counted. Each server is started for this alone.',
   run: measure,
 };
@@ -44,7 +48,7 @@ async function measure(bench: PeerBench): Promise<Outcome> {
     (entrant) =>
       fresh(bench, { entrant, settings }, async (contender) => {
         servers.set(contender.peer, contender.server.commandLine);
-        return await sampleOf(bench, contender, quick ? 3000 : 8000);
+        return await sampleOf(bench, contender);
       }),
   );
   const ours = measured.filter(({ isOurs }) => isOurs).flatMap(({ samples }) => samples);
@@ -89,13 +93,13 @@ const WHY_WAITING =
 
 const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(0)} MB`;
 
-async function sampleOf(bench: PeerBench, contender: Contender, forMs: number): Promise<Sample> {
+async function sampleOf(bench: PeerBench, contender: Contender): Promise<Sample> {
   const { processes } = bench;
   const { server, forms } = contender;
   const perMs = await weighPerMs(bench, contender);
   const runs = (ms: number): number => Math.max(1, Math.round(ms * perMs));
   const [long, waiting] = [
-    forms.weigh(weighInput(4096, runs(forMs + 20_000))),
+    forms.weigh(weighInput(4096, runs(2 * AT_MOST_MS))),
     forms.weigh(weighInput(BYTES, runs(1000))),
   ];
   const rest = await server.memory();
@@ -109,14 +113,24 @@ async function sampleOf(bench: PeerBench, contender: Contender, forMs: number): 
     { url: server.url, forms: [waiting], schedule: { kind: 'when due', dueMs: all, forms: all } },
     { processes },
   );
-  const startedMs = await load.startedMs;
-  let most = rest;
-  while (monotonicMs() < startedMs + forMs) {
-    most = Math.max(most, await server.memory());
-    await delay(LOOK_EVERY_MS);
-  }
+  await load.startedMs;
+  const most = await mostOf(server);
   await Promise.all([running.abandon(), load.abandon()]);
   return { rest, grown: most - rest };
+}
+
+/** The most memory that it comes to hold. */
+async function mostOf(server: PeerServer): Promise<number> {
+  const endMs = monotonicMs() + AT_MOST_MS;
+  let most = 0;
+  let grownMs = monotonicMs();
+  while (monotonicMs() < endMs && monotonicMs() - grownMs < STILL_MS) {
+    await delay(LOOK_EVERY_MS);
+    const bytes = await server.memory();
+    if (bytes > most + STEP_BYTES) grownMs = monotonicMs();
+    most = Math.max(most, bytes);
+  }
+  return most;
 }
 
 /** How many iterations of weigh take one ms. */

@@ -45,7 +45,7 @@ async function measure(bench: PeerBench): Promise<Outcome> {
   await using line = await lineUp(bench, { threads: cpus().length });
   await checkAnswers(bench, line.contenders);
   const perMs = await iterationsPerMs(bench, oursAmong(line.contenders));
-  const iterations = Math.round((quick ? 400 : 1500) * perMs);
+  const iterations = Math.round((quick ? 300 : 1500) * perMs);
   const measured = await interleaved(
     bench,
     { name: 'two', entrants: line.contenders, repeats: quick ? 1 : 5 },
