@@ -27,7 +27,7 @@ const { only, servers, quick, out } = new Command('npm run bench:peers --')
   )
   .option('--only <names>', `these experiments, of ${namesOf(PEER_EXPERIMENTS)}`)
   .option('--servers <names>', `these servers, of ${namesOf(PEERS)}`)
-  .option('--quick', 'fewer repeats and shorter work: all tables in ten minutes', false)
+  .option('--quick', 'fewer repeats and shorter work: all tables in ten minutes instead of two hours', false)
   .option('--out <file>', 'where the report goes', `${PROJECT}docs/benchmarks.md`)
   .addHelpText(
     'after',

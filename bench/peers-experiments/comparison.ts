@@ -71,6 +71,8 @@ export function compare<Sample>(
 
 interface Verdict {
   readonly head: string;
+  /** Of the server that the others are held against. */
+  readonly name: string;
   readonly write: (value: number) => string;
   readonly why: string | undefined;
   readonly isCompared: boolean;
@@ -96,7 +98,8 @@ function verdictOf<Sample>(
   const best = others.toSorted((a, b) => sign * (a.value - b.value))[0];
   const lead = best === undefined ? Number.NaN : sign * (ours - best.value);
   const isBehind = better !== undefined && lead > Math.max(slack, (noise || 0) * Math.abs(ours));
-  return { head, write, why, isCompared: better !== undefined, ours, best, noise, isBehind };
+  const { name = '' } = own.find(({ isAgain }) => !isAgain) ?? {};
+  return { head, name, write, why, isCompared: better !== undefined, ours, best, noise, isBehind };
 }
 
 const isNumber = (value: number): boolean => !Number.isNaN(value);
@@ -132,7 +135,7 @@ function goalOf(caption: string, { head, write, isCompared, ours, best, noise, i
   ];
 }
 
-function behindNote(caption: string, { head, write, why, ours, best }: Verdict): string {
-  const fact = `${BEHIND} ${caption}, ${head}: oneslot ${write(ours)}, ${best!.name} ${write(best!.value)}`;
+function behindNote(caption: string, { head, name, write, why, ours, best }: Verdict): string {
+  const fact = `${BEHIND} ${caption}, ${head}: ${name} ${write(ours)}, ${best!.name} ${write(best!.value)}`;
   return `${fact}. ${why ?? 'Why is not known yet.'}`;
 }

@@ -116,7 +116,7 @@ async function sampleOf(bench: PeerBench, contender: Contender): Promise<Sample>
   await load.startedMs;
   const most = await mostOf(server);
   await Promise.all([running.abandon(), load.abandon()]);
-  return { rest, grown: most - rest };
+  return { rest, grown: Math.max(0, most - rest) };
 }
 
 /** The most memory that it comes to hold. */

@@ -48,7 +48,7 @@ test('a server that is better by more than the noise marks ours, with the reason
   const found = compared([line('theirs', 10), ours(20), again(21)], { why: 'It sleeps.' });
   expect(cellOf(found, 'ours')).toBe(`20 ms ${BEHIND}`);
   expect(cellOf(found, 'ours, again')).toBe('21 ms');
-  expect(found.notes).toEqual([`${BEHIND} Times, time: oneslot 20 ms, theirs 10 ms. It sleeps.`]);
+  expect(found.notes).toEqual([`${BEHIND} Times, time: ours 20 ms, theirs 10 ms. It sleeps.`]);
   expect(found.goals).toMatchObject([{ limit: '10 ms (theirs)', measured: '20 ms', met: false }]);
 });
 
