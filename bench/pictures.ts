@@ -1,7 +1,7 @@
 // Simple pictures of figures: bars, and lines over a common axis. Plain SVG, without anything that moves or loads.
 
 const WIDTH = 960;
-const LEFT = 330;
+const LEFT = 350;
 const RIGHT = 90;
 const TOP = 50;
 const ROW = 24;
@@ -62,7 +62,7 @@ export function marks(rows: readonly MarksRow[], { title, write }: Frame): strin
     const x = at(share * most, most).toFixed(1);
     return [
       `<line class="grid" x1="${x}" x2="${x}" y1="${TOP - 6}" y2="${bottom}"/>`,
-      `<text x="${x}" y="${bottom + 18}" text-anchor="middle">${write(share * most)}</text>`,
+      `<text x="${x}" y="${bottom + 18}" text-anchor="middle">${share === 0 ? '0' : write(share * most)}</text>`,
     ];
   });
   return svg(title, rows.length, [...axis, ...drawn]);

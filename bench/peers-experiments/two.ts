@@ -24,6 +24,8 @@ import { outcomeOf } from './outcome.js';
 interface Sample {
   /** Each alone, one after the other; ms. */
   readonly inTurnMs: readonly number[];
+  /** One more alone, afterwards; ms. */
+  readonly afterMs: number;
   /** Ascending, from the moment at which both were sent; ms. */
   readonly atOnceMs: readonly number[];
   /** A health check that was sent when the two had begun; ms. */
@@ -51,7 +53,7 @@ async function measure(bench: PeerBench): Promise<Outcome> {
     { name: 'two', entrants: line.contenders, repeats: quick ? 1 : 5 },
     (contender) => sampleOf(bench, contender, iterations),
   );
-  const alone = ({ inTurnMs }: Sample): number => median(inTurnMs);
+  const alone = ({ inTurnMs, afterMs }: Sample): number => median([...inTurnMs, afterMs]);
   const ratio = (value: number): string => `${value.toFixed(2)}×`;
   return await outcomeOf({
     comparisons: [
@@ -87,7 +89,9 @@ async function measure(bench: PeerBench): Promise<Outcome> {
     ],
     servers: commandsOf(line.contenders),
     missing: line.missing,
-    notes: [`S: what one alone waits for its answer, by the same server; ${iterations} iterations of burn.`],
+    notes: [
+      `S: what one alone waits for its answer, by the same server, the two in turn and one more afterwards (median); ${iterations} iterations of burn.`,
+    ],
     raw: measured,
   });
 }
@@ -105,8 +109,10 @@ async function sampleOf(bench: PeerBench, contender: Contender, iterations: numb
   const answers = await both;
   const bad = [...answers, check!].find(({ status }) => status !== 200);
   if (bad !== undefined) throw new Error(`one was answered ${bad.status} ${bad.code}`);
+  const [after] = await inTurn(bench, contender, [form]);
   return {
     inTurnMs: turns.map(({ sentMs, endMs }) => endMs - sentMs),
+    afterMs: after!.endMs - after!.sentMs,
     atOnceMs: answers.map(latencyOf).toSorted((a, b) => a - b),
     healthMs: latencyOf(check!),
   };
