@@ -145,7 +145,7 @@ async function probe(
       ({ ok }) => ok,
       () => false,
     );
-  await delay(1000);
+  await delay(300);
   // All is well again, and then for a while: whoever still waits is answered by then.
   while (monotonicMs() < endMs && !(await health()) && !server.isGone) await delay(100);
   if (!server.isGone) await delay(1000);

@@ -19,6 +19,7 @@ import {
   type PeerBench,
 } from './entrants.js';
 import { outcomeOf } from './outcome.js';
+import { quiet } from './running.js';
 
 const LOADS = [2, 10] as const;
 const SHORTEST_MS = 5;
@@ -26,7 +27,13 @@ const LONGEST_MS = 200;
 /** Run times are spread evenly on a logarithmic scale; this is their mean. */
 const MEAN_MS = (LONGEST_MS - SHORTEST_MS) / Math.log(LONGEST_MS / SHORTEST_MS);
 const KINDS = 32;
+/** The run time of each kind. */
+const RUNS_MS = Array.from(
+  { length: KINDS },
+  (_, index) => SHORTEST_MS * (LONGEST_MS / SHORTEST_MS) ** ((index + 0.5) / KINDS),
+);
 const PATIENCE_MS = 1000;
+const QUIET_WITHIN_MS = 60_000;
 const MEMORY_EVERY_MS = 500;
 
 interface Sample {
@@ -57,20 +64,18 @@ async function measure(bench: PeerBench): Promise<Outcome> {
   const seconds = quick ? 2 : 20;
   const servers = new Map<Peer, string>();
   const settings = { threads: cpus().length, patience: PATIENCE_MS / 1000 };
-  const perLoad: (readonly Measured<Sample>[])[] = [];
-  for (const overload of LOADS) {
-    perLoad.push(
-      await interleaved(
-        bench,
-        { name: `deadlines ${overload}×`, entrants: entrantsOf(bench), repeats: quick ? 1 : 3 },
-        (entrant) =>
-          fresh(bench, { entrant, settings }, async (contender) => {
-            servers.set(contender.peer, contender.server.commandLine);
-            return await sampleOf(bench, contender, { overload, seconds });
-          }),
-      ),
-    );
-  }
+  const measured = await interleaved(
+    bench,
+    { name: 'deadlines', entrants: entrantsOf(bench), repeats: quick ? 1 : 3 },
+    (entrant) =>
+      fresh(bench, { entrant, settings }, async (contender) => {
+        servers.set(contender.peer, contender.server.commandLine);
+        return await samplesOf(bench, contender, seconds);
+      }),
+  );
+  const perLoad = LOADS.map((_, index) =>
+    measured.map((each) => ({ ...each, samples: each.samples.map((samples) => samples[index]!) })),
+  );
   return await outcomeOf({
     comparisons: LOADS.map((overload, index) => comparison(overload, perLoad[index]!)),
     servers,
@@ -119,17 +124,31 @@ function comparison(overload: number, measured: readonly Measured<Sample>[]) {
 
 const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(0)} MB`;
 
+/** One for each load, the lower one first. */
+async function samplesOf(
+  bench: PeerBench,
+  contender: Contender,
+  seconds: number,
+): Promise<readonly Sample[]> {
+  const perMs = await iterationsPerMs(bench, contender);
+  const forms = RUNS_MS.map((ms, index) => formOf(contender, Math.max(1, Math.round(ms * perMs)), index));
+  await warmUp(bench, contender, forms);
+  const samples: Sample[] = [];
+  for (const overload of LOADS) {
+    // What is still done for those who have left is no burden of the next load.
+    if (samples.length > 0) await quiet(contender, QUIET_WITHIN_MS);
+    samples.push(await sampleOf(bench, contender, { overload, seconds, forms }));
+  }
+  return samples;
+}
+
 async function sampleOf(
   bench: PeerBench,
   contender: Contender,
-  { overload, seconds }: { overload: number; seconds: number },
+  { overload, seconds, forms }: { overload: number; seconds: number; forms: readonly RequestForm[] },
 ): Promise<Sample> {
   const { processes, progress } = bench;
   const { server } = contender;
-  const perMs = await iterationsPerMs(bench, contender);
-  const runsMs = Array.from({ length: KINDS }, (_, index) => runMsAt((index + 0.5) / KINDS));
-  const forms = runsMs.map((ms, index) => formOf(contender, Math.max(1, Math.round(ms * perMs)), index));
-  await warmUp(bench, contender, forms);
   const rest = await server.memory();
   const load = startLoad(
     {
@@ -148,7 +167,7 @@ async function sampleOf(
     });
   }, MEMORY_EVERY_MS);
   try {
-    return { ...foundIn(await load.answers, { runsMs, seconds }), grown: most - rest };
+    return { ...foundIn(await load.answers, seconds), grown: most - rest };
   } finally {
     clearInterval(sampler);
   }
@@ -164,12 +183,7 @@ async function warmUp({ processes }: PeerBench, { server }: Contender, forms: re
   await startLoad({ url: server.url, forms: some, schedule }, { processes }).answers;
 }
 
-const runMsAt = (place: number): number => SHORTEST_MS * (LONGEST_MS / SHORTEST_MS) ** place;
-
-function foundIn(
-  answers: readonly Answer[],
-  { runsMs, seconds }: { runsMs: readonly number[]; seconds: number },
-): Omit<Sample, 'grown'> {
+function foundIn(answers: readonly Answer[], seconds: number): Omit<Sample, 'grown'> {
   const served = answers.filter(({ status }) => status === 200);
   const inTime = served.filter((answer) => answerTimeOf(answer) <= PATIENCE_MS);
   const refused = answers.filter(({ status }) => [429, 503, 504].includes(status));
@@ -178,7 +192,7 @@ function foundIn(
   // The last ones to come have until the end of their patience, and the slot that much more time.
   const wallMs = seconds * 1000 + PATIENCE_MS;
   return {
-    share: sum(inTime.map(({ form }) => runsMs[form]!)) / wallMs,
+    share: sum(inTime.map(({ form }) => RUNS_MS[form]!)) / wallMs,
     inTime: inTime.length,
     late: served.length - inTime.length,
     refusedMs: refused.length === 0 ? none : { p50: times.p50, p99: times.p99 },

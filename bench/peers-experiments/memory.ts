@@ -16,7 +16,6 @@ const WAITING = 500;
 const BYTES = 1_000_000;
 const PAYLOAD = WAITING * BYTES;
 const LOOK_EVERY_MS = 200;
-const STILL_MS = 2000;
 const AT_MOST_MS = 40_000;
 /** Growth within the time of a look that counts as more that comes. */
 const STEP_BYTES = BYTES / 2;
@@ -33,7 +32,7 @@ export const memory: Experiment<PeerBench> = {
   title: 'Memory at rest, and with 500 waiting requests of 1 MB',
   method:
     `After a first answer the memory of all processes is read (PSS: what they share counts once). Then a long run begins, and ${WAITING} ` +
-    `requests of 1 MB each come behind it, with runs of a second; the most that is read until nothing more comes for ${STILL_MS / 1000} s counts. What a server leaves ` +
+    `requests of 1 MB each come behind it, with runs of a second; the most that is read until nothing more comes for 3 s (1 s in a quick run) counts. What a server leaves ` +
     'unread stays in the kernel’s socket buffers and with the callers, and is not counted. Each server is started for this alone.',
   run: measure,
 };
@@ -48,7 +47,7 @@ async function measure(bench: PeerBench): Promise<Outcome> {
     (entrant) =>
       fresh(bench, { entrant, settings }, async (contender) => {
         servers.set(contender.peer, contender.server.commandLine);
-        return await sampleOf(bench, contender);
+        return await sampleOf(bench, contender, quick ? 1000 : 3000);
       }),
   );
   const ours = measured.filter(({ isOurs }) => isOurs).flatMap(({ samples }) => samples);
@@ -93,7 +92,7 @@ const WHY_WAITING =
 
 const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(0)} MB`;
 
-async function sampleOf(bench: PeerBench, contender: Contender): Promise<Sample> {
+async function sampleOf(bench: PeerBench, contender: Contender, stillMs: number): Promise<Sample> {
   const { processes } = bench;
   const { server, forms } = contender;
   const perMs = await weighPerMs(bench, contender);
@@ -114,17 +113,17 @@ async function sampleOf(bench: PeerBench, contender: Contender): Promise<Sample>
     { processes },
   );
   await load.startedMs;
-  const most = await mostOf(server);
+  const most = await mostOf(server, stillMs);
   await Promise.all([running.abandon(), load.abandon()]);
   return { rest, grown: Math.max(0, most - rest) };
 }
 
-/** The most memory that it comes to hold. */
-async function mostOf(server: PeerServer): Promise<number> {
+/** The most memory that it comes to hold, until it has not grown for so long. */
+async function mostOf(server: PeerServer, stillMs: number): Promise<number> {
   const endMs = monotonicMs() + AT_MOST_MS;
   let most = 0;
   let grownMs = monotonicMs();
-  while (monotonicMs() < endMs && monotonicMs() - grownMs < STILL_MS) {
+  while (monotonicMs() < endMs && monotonicMs() - grownMs < stillMs) {
     await delay(LOOK_EVERY_MS);
     const bytes = await server.memory();
     if (bytes > most + STEP_BYTES) grownMs = monotonicMs();
