@@ -1,12 +1,14 @@
 // The tables that hold servers against each other: whether they say where ours is not the best.
 
 import { expect, test } from '@jest/globals';
+import { ALL } from '../../bench/all-experiments.js';
 import { answersIn } from '../../bench/load/hey.js';
 import type { Answer } from '../../bench/load/plan.js';
 import { answeredText } from '../../bench/peers-experiments/answered.js';
 import { BEHIND, type Column, compare, type Measured } from '../../bench/peers-experiments/comparison.js';
 import { bars, marks } from '../../bench/pictures.js';
 import { processorMsIn } from '../../bench/process-tree.js';
+import { chosen } from '../../bench/run.js';
 
 interface Sample {
   readonly ms: number;
@@ -157,4 +159,16 @@ test('pictures have a row for each server, with names escaped and ours marked', 
     expect(svg).not.toContain('NaN');
   }
   expect(marks(rows, frame).match(/<circle /g)).toHaveLength(2);
+});
+
+test('each section of the report has a name of its own, whichever command writes it', () => {
+  const names = ALL.map(({ name }) => name);
+  expect(new Set(names).size).toBe(names.length);
+});
+
+test('a name that there is not is refused with those that there are', () => {
+  const all = [{ name: 'a' }, { name: 'b' }];
+  expect(chosen('b, a', { all, what: 'server' })).toEqual([{ name: 'b' }, { name: 'a' }]);
+  expect(chosen(undefined, { all, what: 'server' })).toBe(all);
+  expect(() => chosen('c', { all, what: 'server' })).toThrow('there is no server "c"; there are a, b');
 });
