@@ -24,9 +24,18 @@ export interface Table {
   readonly rows: readonly (readonly string[])[];
 }
 
+/** Stands beside the report as docs/pictures/NAME.svg. */
+export interface Picture {
+  readonly name: string;
+  /** What it shows, for those who don't see it. */
+  readonly alt: string;
+  readonly svg: string;
+}
+
 export interface Outcome {
   readonly goals: readonly Goal[];
   readonly tables: readonly Table[];
+  readonly pictures?: readonly Picture[];
   /** What a reader must know to judge the figures. */
   readonly notes: readonly string[];
   /** Command lines of the servers, as started. */
@@ -35,10 +44,13 @@ export interface Outcome {
   readonly raw: unknown;
 }
 
-export interface Experiment {
+export interface Experiment<Of extends Bench = Bench> {
   readonly name: string;
   readonly title: string;
   /** What is done and how it is measured, in a few sentences. */
   readonly method: string;
-  run(bench: Bench): Promise<Outcome>;
+  run(bench: Of): Promise<Outcome>;
 }
+
+/** All of it but how it is run: what a report needs. */
+export type Described = Omit<Experiment, 'run'>;

@@ -7,6 +7,7 @@ import { rmSync } from 'node:fs';
 export class Processes {
   readonly #children = new Set<ChildProcess>();
   readonly #folders = new Set<string>();
+  readonly #groups = new Set<number>();
 
   spawn(command: string, args: readonly string[], options: SpawnOptions): ChildProcess {
     return this.#keep(spawn(command, args, options));
@@ -14,6 +15,22 @@ export class Processes {
 
   fork(script: string, options: ForkOptions): ChildProcess {
     return this.#keep(fork(script, options));
+  }
+
+  /** Leads a process group, so that children of its own end with it: see `endGroup`. */
+  spawnGroup(command: string, args: readonly string[], options: SpawnOptions): ChildProcess {
+    const child = this.#keep(spawn(command, args, { ...options, detached: true }));
+    if (child.pid !== undefined) this.#groups.add(child.pid);
+    return child;
+  }
+
+  /** Kills all that is left of the child's group, and resolves when the child is gone. */
+  async endGroup(child: ChildProcess): Promise<void> {
+    if (child.pid !== undefined) {
+      killGroup(child.pid);
+      this.#groups.delete(child.pid);
+    }
+    await end(child);
   }
 
   /** A temporary folder that is removed at the end. */
@@ -24,6 +41,7 @@ export class Processes {
   /** Kills what is left and removes the temporary folders; synchronous, so that it can be the last act. */
   endAll(): void {
     for (const child of this.#children) child.kill('SIGKILL');
+    for (const group of this.#groups) killGroup(group);
     for (const folder of this.#folders) rmSync(folder, { recursive: true, force: true });
   }
 
@@ -32,6 +50,14 @@ export class Processes {
     child.once('exit', () => this.#children.delete(child));
     child.on('error', () => this.#children.delete(child));
     return child;
+  }
+}
+
+function killGroup(pid: number): void {
+  try {
+    process.kill(-pid, 'SIGKILL');
+  } catch {
+    // Nobody of it is left.
   }
 }
 

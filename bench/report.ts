@@ -4,13 +4,13 @@
 
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { Experiment, Goal, Outcome, Table } from './experiment.js';
+import type { Described, Goal, Outcome, Picture, Table } from './experiment.js';
 import type { Machine, Quiet } from './machine.js';
 import { PROJECT } from './servers.js';
 import { percent, time } from './statistics.js';
 
 export interface Report {
-  readonly experiment: Experiment;
+  readonly experiment: Described;
   readonly outcome: Outcome;
   readonly quick: boolean;
   readonly seconds: number;
@@ -24,11 +24,13 @@ const RESULTS = `${PROJECT}bench/results`;
 
 const HEAD = `# Benchmarks
 
-Written by \`npm run bench\`; each section says when it was last run. The figures are those of one machine, whose only
-purpose is to hold them against each other: ratios within one run carry over to other machines, times do not. Where a
-goal is missed it says so. All that is measured runs on one machine, the load included, over loopback.
+Written by \`npm run bench\` and \`npm run bench:peers\`; each section says when it was last run. The figures are those
+of one machine, whose only purpose is to hold them against each other: ratios within one run carry over to other
+machines, times do not. Where a goal is missed it says so. All that is measured runs on one machine, the load included,
+over loopback.
 
 Run it yourself: \`npm run bench\` for all, \`npm run bench -- --only turns,gap\` for some, \`--quick\` for a short look.
+\`npm run bench:peers\` holds oneslot against what people use instead (\`-- --help\` says how); it installs the others.
 `;
 
 export async function saveRaw(report: Report): Promise<void> {
@@ -41,7 +43,7 @@ export async function saveRaw(report: Report): Promise<void> {
 /** Replaces the sections of these experiments; all others stay. */
 export async function writeReport(
   file: string,
-  { all, reports }: { all: readonly Experiment[]; reports: readonly Report[] },
+  { all, reports }: { all: readonly Described[]; reports: readonly Report[] },
 ): Promise<void> {
   const old = await readFile(file, 'utf8').catch(() => '');
   const sections = all.map(({ name }) => {
@@ -49,7 +51,20 @@ export async function writeReport(
     return report === undefined ? sectionOf(old, name) : marked(name, section(report));
   });
   await mkdir(dirname(file), { recursive: true });
+  await writePictures(
+    join(dirname(file), PICTURES),
+    reports.flatMap(({ outcome }) => outcome.pictures ?? []),
+  );
   await writeFile(file, `${[HEAD, ...sections.filter((text) => text !== '')].join('\n')}`);
+}
+
+/** Beside the report. */
+const PICTURES = 'pictures';
+
+async function writePictures(folder: string, pictures: readonly Picture[]): Promise<void> {
+  if (pictures.length === 0) return;
+  await mkdir(folder, { recursive: true });
+  for (const { name, svg } of pictures) await writeFile(join(folder, `${name}.svg`), svg);
 }
 
 const begin = (name: string): string => `<!-- begin ${name} -->`;
@@ -69,6 +84,7 @@ function section(report: Report): string {
     `## ${experiment.title}`,
     wrapped(experiment.method),
     ...(outcome.goals.length === 0 ? [] : [table(goalTable(outcome.goals))]),
+    ...(outcome.pictures ?? []).map(({ name, alt }) => `![${alt}](${PICTURES}/${name}.svg)`),
     ...outcome.tables.map(table),
     ...(outcome.notes.length === 0
       ? []

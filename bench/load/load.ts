@@ -21,9 +21,12 @@ export class Load {
   constructor(child: ChildProcess, progress: Progress | undefined) {
     this.#child = child;
     const died = new Promise<never>((_, reject) => {
-      child.once('exit', (code, signal) =>
-        reject(new Error(`the load generator ended with ${code ?? signal}`)),
-      );
+      child.once('exit', (code, signal) => {
+        const tell = () => reject(new Error(`the load generator ended with ${code ?? signal}`));
+        // Its last words may still be on their way; the channel closes behind them.
+        if (child.connected) child.once('disconnect', () => setImmediate(tell));
+        else setImmediate(tell);
+      });
       child.once('error', reject);
     });
     const told = <Kind extends FromLoad['kind']>(kind: Kind): Promise<Extract<FromLoad, { kind: Kind }>> =>

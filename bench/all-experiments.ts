@@ -1,0 +1,7 @@
+// Whose sections docs/benchmarks.md holds, in its order: each command writes its own and keeps those of the other.
+
+import type { Described } from './experiment.js';
+import { EXPERIMENTS } from './experiments/experiments.js';
+import { PEER_EXPERIMENTS } from './peers-experiments/experiments.js';
+
+export const ALL: readonly Described[] = [...EXPERIMENTS, ...PEER_EXPERIMENTS];
