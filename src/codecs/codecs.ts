@@ -13,6 +13,7 @@ import { type Coding, inflate } from './inflate.js';
 import { checkedInputs, type GivenInputs } from './inputs.js';
 import { readRequest } from './json-request.js';
 import { isPictureType } from './media-types.js';
+import { isInPieces, type Pieces } from './pieces.js';
 import { Pool } from './pool.js';
 import { readText, textPlan } from './text.js';
 
@@ -33,8 +34,8 @@ export interface Decoded {
 /** A request's body as it came, its content coding undone. */
 export interface Encoded {
   readonly mediaType: string;
-  /** Not to be used any more afterwards: its memory may have gone to a worker thread. */
-  readonly body: Uint8Array;
+  /** Not to be used any more afterwards: its memory may have gone to a worker thread. In pieces only where `takesPieces`. */
+  readonly body: Uint8Array | Pieces;
   readonly headers: { readonly tensorShape?: string };
   readonly model: Model;
 }
@@ -84,10 +85,17 @@ export function createCodecs({ maxBodyBytes, workerHeapMiB }: CodecsOptions): Co
   };
 }
 
+/** Whether a body of this type, where it is large, may come in pieces. */
+export const takesPieces = (mediaType: string): boolean =>
+  mediaType === 'application/json' || mediaType === 'text/plain';
+
+const isSmall = (body: Uint8Array | Pieces): body is Uint8Array =>
+  !isInPieces(body) && body.byteLength < OFFLOAD_BYTES;
+
 async function decodeJson({ body, model }: Encoded, pool: Pool, maxStringBytes: number): Promise<Decoded> {
   const { inputs: specs, outputs } = model.signature;
   const plan = { inputs: specs, outputs: outputs.map(({ name }) => name), maxStringBytes };
-  const read = body.byteLength < OFFLOAD_BYTES ? readRequest(body, plan) : await pool.readRequest(body, plan);
+  const read = isSmall(body) ? readRequest(body, plan) : await pool.readRequest(body, plan);
   const { inputs, ...rest } = read;
   return { ...rest, inputs: checkedInputs(model, inputs) };
 }
@@ -102,15 +110,16 @@ function decodedAlone(model: Model, inputs: GivenInputs): Decoded {
 
 async function decodeOther(request: Encoded, pool: Pool, maxBodyBytes: number): Promise<GivenInputs> {
   const { mediaType, body, headers, model } = request;
+  if (mediaType === 'text/plain') return [await decodeText(body, model, pool)];
+  if (isInPieces(body)) throw new Error(`a body of ${mediaType} in pieces: this is a bug`);
   if (isPictureType(mediaType))
     return [await decodePicture({ mediaType, body, model, maxBytes: maxBodyBytes })];
-  if (mediaType === 'text/plain') return [await decodeText(body, model, pool)];
   return [decodeBinary({ body, tensorShape: headers.tensorShape, model, maxBytes: maxBodyBytes })];
 }
 
-async function decodeText(body: Uint8Array, model: Model, pool: Pool): Promise<GivenInputs[number]> {
+async function decodeText(body: Uint8Array | Pieces, model: Model, pool: Pool): Promise<GivenInputs[number]> {
   const plan = textPlan(model);
-  return body.byteLength < OFFLOAD_BYTES ? readText(body, plan) : await pool.readText(body, plan);
+  return isSmall(body) ? readText(body, plan) : await pool.readText(body, plan);
 }
 
 async function encodeJson(model: Model, outputs: Tensors, pool: Pool): Promise<Uint8Array> {

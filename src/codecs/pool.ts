@@ -1,19 +1,21 @@
 // Worker threads for JSON and texts that would keep the event loop too long. They start with the first such body or answer.
 
 import { availableParallelism } from 'node:os';
+import type { MessagePort } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 import { ServiceError } from '../errors.js';
 import type { Tensor } from '../tensor.js';
 import type { Answer } from './answer.js';
 import type { GivenInputs } from './inputs.js';
 import type { JsonRequest, RequestPlan } from './json-request.js';
+import { isInPieces, type Pieces } from './pieces.js';
 import type { TextPlan } from './text.js';
-import type { Job, Outcome } from './worker.js';
+import type { Job, Outcome, ReadJob } from './worker.js';
 
 /** The event loop and the runner want cores too. */
 const THREADS = availableParallelism() > 2 ? 2 : 1;
 
-type TransferList = ArrayBuffer[];
+type TransferList = readonly (ArrayBuffer | MessagePort)[];
 
 export interface PoolOptions {
   /** How much of JavaScript's heap each thread may use; tensors lie outside of it. */
@@ -30,12 +32,12 @@ export class Pool {
   }
 
   /** Takes the body's memory. Rejects as readRequest() throws, and with `body_too_large` when memory runs out. */
-  async readRequest(body: Uint8Array, plan: RequestPlan): Promise<JsonRequest> {
+  async readRequest(body: Uint8Array | Pieces, plan: RequestPlan): Promise<JsonRequest> {
     return (await this.#read({ kind: 'request', body: owned(body), plan })) as JsonRequest;
   }
 
   /** Takes the body's memory. Rejects as readText() throws, and with `body_too_large` when memory runs out. */
-  async readText(body: Uint8Array, plan: TextPlan): Promise<GivenInputs[number]> {
+  async readText(body: Uint8Array | Pieces, plan: TextPlan): Promise<GivenInputs[number]> {
     return (await this.#read({ kind: 'text', body: owned(body), plan })) as GivenInputs[number];
   }
 
@@ -51,9 +53,10 @@ export class Pool {
     await this.#piscina?.destroy();
   }
 
-  async #read(job: Job & { readonly body: Uint8Array }): Promise<unknown> {
+  async #read(job: ReadJob): Promise<unknown> {
+    const { body } = job;
     try {
-      return await this.#run(job, [job.body.buffer as ArrayBuffer]);
+      return await this.#run(job, [isInPieces(body) ? body.port : (body.buffer as ArrayBuffer)]);
     } catch (error) {
       throw isOutOfMemory(error) ? this.#bodyTooLarge(error) : error;
     }
@@ -98,7 +101,8 @@ export class Pool {
 }
 
 /** A body that is part of other memory is copied: that must stay. */
-function owned(body: Uint8Array): Uint8Array {
+function owned(body: Uint8Array | Pieces): Uint8Array | Pieces {
+  if (isInPieces(body)) return body;
   return body.buffer.byteLength === body.byteLength ? body : new Uint8Array(body);
 }
 

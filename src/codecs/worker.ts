@@ -7,12 +7,14 @@ import { type ErrorCode, ServiceError } from '../errors.js';
 import { type Answer, writeAnswer } from './answer.js';
 import type { GivenInputs } from './inputs.js';
 import { type JsonRequest, type RequestPlan, readRequest } from './json-request.js';
+import { gathered, isInPieces, type Pieces } from './pieces.js';
 import { readText, type TextPlan } from './text.js';
 
-export type Job =
-  | { readonly kind: 'request'; readonly body: Uint8Array; readonly plan: RequestPlan }
-  | { readonly kind: 'text'; readonly body: Uint8Array; readonly plan: TextPlan }
-  | { readonly kind: 'answer'; readonly answer: Answer };
+export type ReadJob =
+  | { readonly kind: 'request'; readonly body: Uint8Array | Pieces; readonly plan: RequestPlan }
+  | { readonly kind: 'text'; readonly body: Uint8Array | Pieces; readonly plan: TextPlan };
+
+export type Job = ReadJob | { readonly kind: 'answer'; readonly answer: Answer };
 
 /** A ServiceError is a value here: as an error it would lose its class and its code on the way. */
 export type Outcome<Value> =
@@ -36,11 +38,11 @@ type Done<Value> = readonly [value: Value, buffers: ArrayBufferLike[]];
 function done(job: Job): Done<JsonRequest | GivenInputs[number] | Uint8Array> {
   switch (job.kind) {
     case 'request': {
-      const request = readRequest(job.body, job.plan);
+      const request = readRequest(wholeOf(job.body), job.plan);
       return [request, request.inputs.map(([, { bytes }]) => bytes.buffer)];
     }
     case 'text': {
-      const input = readText(job.body, job.plan);
+      const input = readText(wholeOf(job.body), job.plan);
       return [input, [input[1].bytes.buffer]];
     }
     case 'answer': {
@@ -49,6 +51,8 @@ function done(job: Job): Done<JsonRequest | GivenInputs[number] | Uint8Array> {
     }
   }
 }
+
+const wholeOf = (body: Uint8Array | Pieces): Uint8Array => (isInPieces(body) ? gathered(body) : body);
 
 function moved<Value>(value: Value, buffers: ArrayBufferLike[]): unknown {
   const outcome: Outcome<Value> = { ok: true, value };

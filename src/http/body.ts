@@ -1,6 +1,7 @@
 // A request's body: into one buffer of a size that admission has reserved, or a refusal that leaves it unread.
 
 import type { Request, Response } from 'express';
+import { type Pieces, PieceWriter } from '../codecs/pieces.js';
 import { ServiceError } from '../errors.js';
 
 /** Marks requests that came with `Expect: 100-continue` and still wait for our word. */
@@ -37,15 +38,47 @@ export async function readBody(
   response: Response,
   limits: BodyLimits,
 ): Promise<Uint8Array> {
-  if (awaitingContinue.delete(request)) response.writeContinue();
   const collector = new Collector(promisedBytes(request), limits.maxBytes);
+  return await collect(request, response, { ...limits, collector });
+}
+
+/** The same for a body that goes to a worker thread as it comes; only for one whose size is promised. */
+export async function readInPieces(
+  request: Request,
+  response: Response,
+  limits: BodyLimits,
+): Promise<Pieces> {
+  const collector = new PieceCollector(promisedBytes(request)!);
+  return await collect(request, response, { ...limits, collector });
+}
+
+interface Collecting<Whole> {
+  /** Bytes so far. */
+  readonly length: number;
+  /** Whether the chunk still fits. */
+  add(chunk: Buffer): boolean;
+  /** What has come, once. */
+  take(): Whole;
+  /** What has come is let go. */
+  drop(): void;
+}
+
+async function collect<Whole>(
+  request: Request,
+  response: Response,
+  { collector, ...limits }: BodyLimits & { readonly collector: Collecting<Whole> },
+): Promise<Whole> {
+  if (awaitingContinue.delete(request)) response.writeContinue();
   return await new Promise((resolve, reject) => {
     const timer = setTimeout(
       () => finish(timeoutError(limits.timeoutMs, collector.length)),
       limits.timeoutMs,
     );
+    const turns = new Turns(request);
     const onData = (chunk: Buffer): void => {
-      if (!collector.add(chunk)) finish(tooLarge(limits.maxBytes));
+      const { length } = chunk;
+      if (collector.add(chunk)) turns.read(length);
+      else finish(tooLarge(limits.maxBytes));
     };
     const onEnd = (): void => finish(undefined);
     const onClose = (): void => finish(new ClientLeft());
@@ -54,6 +87,7 @@ export async function readBody(
       if (isOver) return;
       isOver = true;
       clearTimeout(timer);
+      turns.end();
       request.off('data', onData).off('end', onEnd).off('close', onClose).off('error', onClose);
       if (error === undefined) {
         resolve(collector.take());
@@ -68,8 +102,60 @@ export async function readBody(
   });
 }
 
+/** So much of one body is read at a time; Node would go on for 2 MB, and everyone else wait. */
+const TURN_BYTES = 512 * 1024;
+
+/** Several large bodies that come at once take turns with each other, and with everything else on the event loop. */
+class Turns {
+  readonly #request: Request;
+  #bytes = 0;
+  #pause: NodeJS.Immediate | undefined;
+
+  constructor(request: Request) {
+    this.#request = request;
+  }
+
+  read(bytes: number): void {
+    this.#bytes += bytes;
+    if (this.#bytes < TURN_BYTES) return;
+    this.#bytes = 0;
+    this.#request.pause();
+    this.#pause = setImmediate(() => this.#request.resume());
+  }
+
+  /** Nobody reads any more; what is paused stays so. */
+  end(): void {
+    clearImmediate(this.#pause);
+  }
+}
+
+class PieceCollector implements Collecting<Pieces> {
+  readonly #writer = new PieceWriter();
+  readonly #promised: number;
+  length = 0;
+
+  constructor(promised: number) {
+    this.#promised = promised;
+  }
+
+  add(chunk: Buffer): boolean {
+    if (this.length + chunk.length > this.#promised) return false;
+    this.length += chunk.length;
+    this.#writer.add(chunk);
+    return true;
+  }
+
+  take(): Pieces {
+    return this.#writer.end();
+  }
+
+  drop(): void {
+    this.#writer.drop();
+  }
+}
+
 /** Fills a buffer of the promised size, or gathers chunks where none was promised. */
-class Collector {
+class Collector implements Collecting<Uint8Array> {
   #buffer: Buffer | undefined;
   readonly #chunks: Buffer[] = [];
   readonly #maxBytes: number;
@@ -81,7 +167,6 @@ class Collector {
     this.#maxBytes = promised ?? maxBytes;
   }
 
-  /** Whether the chunk still fits. */
   add(chunk: Buffer): boolean {
     if (this.length + chunk.length > this.#maxBytes) return false;
     if (this.#buffer === undefined) this.#chunks.push(chunk);
@@ -90,7 +175,6 @@ class Collector {
     return true;
   }
 
-  /** What has come, once: it is not held here any longer. */
   take(): Uint8Array {
     const whole = this.#buffer ?? this.#joined();
     this.drop();
@@ -145,5 +229,7 @@ export function endLingering(request: Request, response: Response, body: Buffer)
     response.end();
   };
   const timer = setTimeout(end, LINGER_MS);
+  const turns = new Turns(request);
+  request.on('data', (chunk: Buffer) => turns.read(chunk.length));
   request.once('end', end).once('close', end).once('error', end).resume();
 }

@@ -3,7 +3,8 @@
 import type { Request, Response } from 'express';
 import type { Admission } from '../admission/admission.js';
 import type { Clock } from '../clock.js';
-import { acceptsMediaType, type Codecs, type Decoded } from '../codecs/codecs.js';
+import { acceptsMediaType, type Codecs, type Decoded, takesPieces } from '../codecs/codecs.js';
+import type { Pieces } from '../codecs/pieces.js';
 import { asServiceError, ServiceError } from '../errors.js';
 import type { Ledger } from '../ledger.js';
 import type { Logger } from '../log.js';
@@ -18,7 +19,7 @@ import { type Tensors, tensorBytes } from '../tensor.js';
 import { workloadOf } from '../workload.js';
 import { checkRawAnswer, sendAnswer } from './answer.js';
 import type { ApiKeys } from './api-keys.js';
-import { ClientLeft, promisedBytes, readBody } from './body.js';
+import { ClientLeft, promisedBytes, readBody, readInPieces } from './body.js';
 import { EventStream } from './events.js';
 import {
   ANSWER_TYPES,
@@ -152,16 +153,20 @@ async function receive(
   const { maxBodyBytes, uploadTimeoutMs } = options.limits;
   const { times, settlement } = prediction!;
   const unwanted = failureOf(settlement);
-  const raw = await readBody(request, response, {
-    maxBytes: maxBodyBytes,
-    timeoutMs: uploadTimeoutMs,
-    unwanted,
-  });
+  const read = isForThread(request, headers) ? readInPieces : readBody;
+  const raw = await read(request, response, { maxBytes: maxBodyBytes, timeoutMs: uploadTimeoutMs, unwanted });
   const receivedMs = options.clock.nowMs();
   times.receive = receivedMs - exchange.arrivedMs;
   const decoded = await Promise.race([decode(raw, exchange, { ...options, headers }), unwanted]);
   times.decode = options.clock.nowMs() - receivedMs;
   return decoded;
+}
+
+/** From this size on a body that a worker thread reads goes there as it comes. */
+const IN_PIECES_BYTES = 2 ** 20;
+
+function isForThread(request: Request, { coding, mediaType }: PredictHeaders): boolean {
+  return coding === undefined && takesPieces(mediaType) && (promisedBytes(request) ?? 0) >= IN_PIECES_BYTES;
 }
 
 /** Rejects with the error that a prediction is settled with; else never settles. */
@@ -177,12 +182,13 @@ function failureOf(settlement: Promise<Settlement>): Promise<never> {
 }
 
 async function decode(
-  raw: Uint8Array,
+  raw: Uint8Array | Pieces,
   { request }: Exchange,
   { codecs, headers, limits }: WithHeaders,
 ): Promise<Decoded> {
   const { coding, mediaType, model, outputs } = headers;
-  const body = coding === undefined ? raw : await codecs.inflate(raw, coding, limits.maxBodyBytes);
+  const body =
+    coding === undefined ? raw : await codecs.inflate(raw as Uint8Array, coding, limits.maxBodyBytes);
   const tensorShape = request.get('tensor-shape');
   const decoded = await codecs.decode({
     mediaType,

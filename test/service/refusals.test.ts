@@ -139,10 +139,11 @@ describe('with its body read,', () => {
   });
 });
 
-describe('an upload', () => {
+// The large one would go to a worker thread as it comes.
+describe.each([1000, 2 ** 20])('an upload of %d bytes', (bytes) => {
   test('that does not end within --upload-timeout is answered 408, and gives its place back', async () => {
     using connection = await RawConnection.open(oneslot.url);
-    connection.sendHead('/predict/digits', { 'Content-Length': 1000 });
+    connection.sendHead('/predict/digits', { 'Content-Type': 'application/json', 'Content-Length': bytes });
     connection.send('{"inputs"');
     await until(async () => (await oneslot.metric('oneslot_receiving')) === 1);
     const answer = await connection.hears('}');
@@ -157,7 +158,8 @@ describe('an upload', () => {
       model: 'digits',
       outcome: 'cancelled',
     });
-    connection.sendHead('/predict/digits', { 'Content-Length': 1000 });
+    connection.sendHead('/predict/digits', { 'Content-Type': 'application/json', 'Content-Length': bytes });
+    connection.send('{"inputs"');
     await until(async () => (await oneslot.metric('oneslot_receiving')) === 1);
     connection.reset();
     await until(async () => (await oneslot.metric('oneslot_receiving')) === 0);
