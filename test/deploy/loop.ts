@@ -25,6 +25,7 @@ import {
 import { DayClock } from './loop/day-clock.js';
 import { addressOf, Replicas, startReplica } from './loop/replicas.js';
 import { startScraper } from './loop/scraper.js';
+import { Timeline } from './loop/timeline.js';
 import type { Context, Part } from './part.js';
 
 export const part: Part = { name: 'loop', run };
@@ -132,11 +133,14 @@ async function play({ project, folder, cleanup }: Context): Promise<Day> {
   clock.begin();
   const replicas = new Replicas({ models, clock, first, onChange: (all) => scraper.scrape(all) });
   cleanup.add(() => replicas.stop());
+  const timeline = new Timeline();
   const [heard, looks, owed] = await Promise.all([
-    new Callers(clock, replicas).play(),
+    new Callers(clock, replicas, timeline).play(),
     autoscale(clock, scraper.prometheus, replicas),
     clock.at(DEATH).then(() => replicas.kill()),
   ]);
+  for (const { at, paid } of looks) timeline.looked(at, paid);
+  console.log(String(timeline));
   if (replicas.failures.length > 0) throw new AggregateError(replicas.failures, 'replicas failed');
   return { heard, looks, paidSeconds: replicas.paidSeconds(), owed, speed: clock.speed };
 }

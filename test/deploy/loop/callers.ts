@@ -8,6 +8,7 @@ import { call, type Reply } from '../balancing/calls.js';
 import { ARRIVALS, PHASES, type Phase, RUN_TIMES, SEED, TARGET } from './day.js';
 import type { DayClock } from './day-clock.js';
 import type { Replica, Replicas } from './replicas.js';
+import type { Timeline } from './timeline.js';
 
 /** What a replica that died owed is asked for again; more than two die on nobody. */
 const TRIES = 3;
@@ -29,18 +30,22 @@ export interface Heard {
   readonly wrong: readonly string[];
 }
 
+const REFUSED = 503;
+
 export class Callers {
   readonly #clock: DayClock;
   readonly #replicas: Replicas;
+  readonly #timeline: Timeline;
   readonly #waits = new WaitTimes();
   readonly #waitsOf = new Map<Phase, WaitTimes>([...PHASES.keys()].map((phase) => [phase, new WaitTimes()]));
   readonly #wrong: string[] = [];
   #count = 0;
   #askedAgain = 0;
 
-  constructor(clock: DayClock, replicas: Replicas) {
+  constructor(clock: DayClock, replicas: Replicas, timeline: Timeline) {
     this.#clock = clock;
     this.#replicas = replicas;
+    this.#timeline = timeline;
   }
 
   /** Sends the whole day; resolves when everyone has an answer. Same seed, same arrivals and runs as simulated. */
@@ -93,6 +98,7 @@ export class Callers {
   }
 
   #note({ dueAt, seed }: Caller, reply: Reply): void {
+    if (reply.status === REFUSED) this.#timeline.refused(dueAt);
     if (!isRight(reply, seed)) {
       this.#wrong.push(`${reply.status} ${JSON.stringify(reply.body)}`);
       return;
@@ -100,6 +106,7 @@ export class Callers {
     const [, runMs] = /run;dur=([\d.]+)/.exec(reply.headers.get('server-timing')!)!;
     const wait = Math.max(0, this.#clock.now - dueAt - this.#clock.ofMs(Number(runMs)));
     this.#waits.add(wait);
+    this.#timeline.served(dueAt, wait);
     const [phase] = [...PHASES].find(([, { from, to }]) => dueAt >= from && dueAt < to)!;
     this.#waitsOf.get(phase)!.add(wait);
   }
