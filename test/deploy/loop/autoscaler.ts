@@ -16,6 +16,9 @@ export interface Look extends Partial<Signals> {
 
 const SYNC = HPA_SYNC_MS / 1000;
 
+/** It takes over when its rates can look back this far: before, a load that has just begun looks like none. */
+const RATE_WINDOW = 300;
+
 /** Looks once a period until the day is over. */
 export async function autoscale(
   clock: DayClock,
@@ -29,8 +32,10 @@ export async function autoscale(
     await clock.at(at);
     const signals = await read(prometheus, clock);
     const ready = replicas.ready.length;
-    wanted = scaler.desired(clock.now, wanted, { ...signals, ready });
-    replicas.scaleTo(wanted);
+    if (at >= RATE_WINDOW) {
+      wanted = scaler.desired(clock.now, wanted, { ...signals, ready });
+      replicas.scaleTo(wanted);
+    }
     looks.push({ at, ...signals, wanted, ready, paid: replicas.paid });
   }
   return looks;
