@@ -15,18 +15,19 @@ export const isInPieces = (body: Uint8Array | Pieces): body is Pieces => 'port' 
 
 export class PieceWriter {
   readonly #channel = new MessageChannel();
-  #byteLength = 0;
+  /** Of all pieces so far. */
+  byteLength = 0;
 
   /** Takes the piece's memory. */
   add(piece: Uint8Array): void {
     const { buffer } = piece.buffer.byteLength === piece.byteLength ? piece : new Uint8Array(piece);
-    this.#byteLength += piece.byteLength;
+    this.byteLength += piece.byteLength;
     this.#channel.port1.postMessage(buffer, [buffer as ArrayBuffer]);
   }
 
   /** Nothing may be added afterwards. */
   end(): Pieces {
-    return { port: this.#channel.port2, byteLength: this.#byteLength };
+    return { port: this.#channel.port2, byteLength: this.byteLength };
   }
 
   /** Nobody wants it any more. */

@@ -132,15 +132,17 @@ class Turns {
 class PieceCollector implements Collecting<Pieces> {
   readonly #writer = new PieceWriter();
   readonly #promised: number;
-  length = 0;
 
   constructor(promised: number) {
     this.#promised = promised;
   }
 
+  get length(): number {
+    return this.#writer.byteLength;
+  }
+
   add(chunk: Buffer): boolean {
     if (this.length + chunk.length > this.#promised) return false;
-    this.length += chunk.length;
     this.#writer.add(chunk);
     return true;
   }
