@@ -79,7 +79,7 @@ async function run(context: Context): Promise<void> {
     },
   );
   await report.check(
-    'oneslot plan foretells the replica-seconds of the day; its waits stand beside',
+    'oneslot plan foretells the replica-seconds of the day and the answer times of such days',
     async () => {
       const replicas = isNear('replica-seconds', paidSeconds, simulatedDay().replicaSeconds);
       return [replicas, ...waitsBeside(heard.waits)].join('; ');
@@ -94,13 +94,13 @@ function isNear(what: string, real: number, planned: number): string {
 }
 
 /**
- * Shown and not judged: one look of the autoscaler that ends otherwise makes other waits, and what a call costs here
- * beside its run makes them longer than planned ones.
+ * The waits themselves are shown and not judged: one look of the autoscaler that ends otherwise makes other ones, and
+ * they are longer than planned.
  */
 function waitsBeside(real: WaitTimes): string[] {
   const days = Array.from({ length: OTHER_DAYS }, (_, seed) => simulatedDay(seed).waits);
   return [
-    beside(
+    isUsual(
       'mean answer time',
       real.mean + RUN_TIMES.mean,
       days.map(({ mean }) => mean + RUN_TIMES.mean),
@@ -116,6 +116,13 @@ function waitsBeside(real: WaitTimes): string[] {
       days.map(({ target }) => target),
     ),
   ];
+}
+
+function isUsual(what: string, real: number, planned: readonly number[]): string {
+  const words = beside(what, real, planned);
+  const [least, most] = [Math.min(...planned), Math.max(...planned)];
+  assert.ok(real >= least * (1 - MOST_OFF_PLAN) && real <= most * (1 + MOST_OFF_PLAN), words);
+  return words;
 }
 
 function beside(what: string, real: number, planned: readonly number[]): string {
