@@ -2,6 +2,10 @@
 
 import type { Described } from './experiment.js';
 import { EXPERIMENTS } from './experiments/experiments.js';
+import { onEveryProvider } from './on-provider.js';
 import { PEER_EXPERIMENTS } from './peers-experiments/experiments.js';
 
-export const ALL: readonly Described[] = [...EXPERIMENTS, ...PEER_EXPERIMENTS];
+export const ALL: readonly Described[] = [
+  ...onEveryProvider(EXPERIMENTS),
+  ...onEveryProvider(PEER_EXPERIMENTS),
+];

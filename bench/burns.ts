@@ -1,5 +1,6 @@
 // Requests for the model burn, whose run time the request chooses and whose answer can be checked.
 
+import type { Bench } from './experiment.js';
 import { runLoad } from './load/load.js';
 import type { Answer, RequestForm } from './load/plan.js';
 import type { Processes } from './processes.js';
@@ -10,12 +11,34 @@ import { median } from './statistics.js';
 const TRIAL_ITERATIONS = 400;
 const TRIALS = 7;
 
+/** Rows and columns: of the shipped model; small enough for a GPU made of software; large enough to fill a real GPU. */
+export const BURN_SIZES = [256, 64, 4096] as const;
+export type BurnSize = (typeof BURN_SIZES)[number];
+
+interface KnownBurn {
+  readonly iterations: number;
+  readonly seed: number;
+  readonly checksum: number;
+}
+
 /** Checksums that were reckoned without ONNX Runtime. */
-export const KNOWN = [
-  { iterations: 0, seed: 1, checksum: 527396 },
-  { iterations: 3, seed: 2, checksum: 523341 },
-  { iterations: 200, seed: 7, checksum: 523862 },
-];
+export const KNOWN: Readonly<Record<BurnSize, readonly KnownBurn[]>> = {
+  256: [
+    { iterations: 0, seed: 1, checksum: 527_396 },
+    { iterations: 3, seed: 2, checksum: 523_341 },
+    { iterations: 200, seed: 7, checksum: 523_862 },
+  ],
+  64: [
+    { iterations: 0, seed: 1, checksum: 33_047 },
+    { iterations: 3, seed: 2, checksum: 32_871 },
+    { iterations: 200, seed: 7, checksum: 32_234 },
+  ],
+  4096: [
+    { iterations: 0, seed: 1, checksum: 135_024_923 },
+    { iterations: 3, seed: 2, checksum: 134_200_065 },
+    { iterations: 20, seed: 7, checksum: 134_198_592 },
+  ],
+};
 
 export function burn(
   iterations: number,
@@ -32,11 +55,15 @@ export function burn(
 }
 
 /** How many iterations run for so long on this server, alone; measured now. Also checks answers that are known. */
-export async function calibrate(server: Server, processes: Processes): Promise<(ms: number) => number> {
-  const forms = KNOWN.map(({ iterations, seed }) => burn(iterations, seed));
+export async function calibrate(
+  server: Server,
+  { processes, burnSize }: Bench,
+): Promise<(ms: number) => number> {
+  const right = KNOWN[burnSize];
+  const forms = right.map(({ iterations, seed }) => burn(iterations, seed));
   const known = await inTurn(server, forms, processes);
   known.forEach(({ body = '' }, index) => {
-    const { iterations, seed, checksum } = KNOWN[index]!;
+    const { iterations, seed, checksum } = right[index]!;
     if (checksumOf(body) !== checksum)
       throw new Error(`burn(${iterations}, ${seed}) was answered with ${body}`);
   });

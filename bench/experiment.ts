@@ -1,14 +1,22 @@
 // What an experiment gets and what it hands back; main.ts runs them, report.ts shows them.
 
+import type { BurnSize } from './burns.js';
 import type { Processes } from './processes.js';
 import type { Progress } from './progress.js';
 
 export interface Bench {
   /** Shorter and fewer runs: shows that all works, and roughly what comes out. */
   readonly quick: boolean;
+  /** What runs the models. */
+  readonly provider: BenchProvider;
+  /** Rows and columns of burn's matrices. */
+  readonly burnSize: BurnSize;
   readonly processes: Processes;
   readonly progress: Progress;
 }
+
+export const BENCH_PROVIDERS = ['cpu', 'cuda', 'webgpu'] as const;
+export type BenchProvider = (typeof BENCH_PROVIDERS)[number];
 
 /** A figure that the project promises, held against what was measured. */
 export interface Goal {
@@ -49,6 +57,10 @@ export interface Experiment<Of extends Bench = Bench> {
   readonly title: string;
   /** What is done and how it is measured, in a few sentences. */
   readonly method: string;
+  /** What stands in for the GPU where the CPU runs the models: a sentence. */
+  readonly standIn?: string;
+  /** Says nothing where the CPU runs the models. */
+  readonly needsGpu?: boolean;
   run(bench: Of): Promise<Outcome>;
 }
 

@@ -4,21 +4,25 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { cpus, loadavg, release, totalmem, type } from 'node:os';
 import { monotonicMs } from '../src/clock.js';
+import type { BenchProvider } from './experiment.js';
 import { PROJECT } from './servers.js';
 import { quantile } from './statistics.js';
 
 export interface Machine {
   readonly processor: string;
+  /** The one that ran the models, with its driver. */
+  readonly gpu?: string;
   readonly cores: number;
   readonly memory: string;
   readonly system: string;
   readonly versions: Readonly<Record<string, string>>;
 }
 
-export function describeMachine(): Machine {
+export function describeMachine(provider: BenchProvider): Machine {
   const [kernel] = /^\d+\.\d+/.exec(release()) ?? [''];
   return {
     processor: cpus()[0]?.model.trim() ?? 'unknown',
+    ...(provider !== 'cpu' && { gpu: gpu() }),
     cores: cpus().length,
     memory: `${(totalmem() / 2 ** 30).toFixed(0)} GiB`,
     system: `${type()} ${kernel}`,
@@ -28,6 +32,20 @@ export function describeMachine(): Machine {
       'onnxruntime-node': packageVersion(`${PROJECT}node_modules/onnxruntime-node/package.json`),
     },
   };
+}
+
+/** e.g. `NVIDIA H100 80GB HBM3, 81559 MiB, driver 580.159.04` */
+function gpu(): string {
+  try {
+    const query = ['--query-gpu=name,memory.total,driver_version', '--format=csv,noheader'];
+    const [name, memory, driver] = execFileSync('nvidia-smi', query, { encoding: 'utf8' })
+      .trim()
+      .split('\n', 1)[0]!
+      .split(', ');
+    return `${name}, ${memory}, driver ${driver}`;
+  } catch {
+    return 'a GPU that nvidia-smi does not know';
+  }
 }
 
 function packageVersion(file: string): string {

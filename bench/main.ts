@@ -3,24 +3,24 @@
 import { Command } from 'commander';
 import { ALL } from './all-experiments.js';
 import { EXPERIMENTS } from './experiments/experiments.js';
-import { benchOf, chosen, namesOf, runAll } from './run.js';
+import { addBenchOptions, type BenchOptions, benchOf } from './options.js';
+import { chosen, namesOf, runAll } from './run.js';
 import { PROJECT } from './servers.js';
 
-interface Options {
+interface Options extends BenchOptions {
   readonly only?: string;
-  readonly quick: boolean;
   readonly out: string;
 }
 
-const { only, quick, out } = new Command('npm run bench --')
+const command = new Command('npm run bench --')
   .description('Measures oneslot on this machine; everything runs on loopback and is stopped at the end.')
   .option('--only <names>', `these experiments, of ${namesOf(EXPERIMENTS)}`)
-  .option('--quick', 'shorter and fewer runs', false)
   .option('--out <file>', 'where the report goes', `${PROJECT}docs/benchmarks.md`)
-  .showHelpAfterError()
+  .showHelpAfterError();
+const { only, out, ...options } = addBenchOptions(command, { quick: 'shorter and fewer runs' })
   .parse()
   .opts<Options>();
 
 const experiments = chosen(only, { all: EXPERIMENTS, what: 'experiment' });
-const failed = await runAll({ experiments, bench: benchOf(quick), all: ALL, out });
+const failed = await runAll({ experiments, bench: benchOf(options), all: ALL, out });
 process.exit(failed === 0 ? 0 : 1);

@@ -3,7 +3,9 @@
 import { cp, mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { burnModel } from '../models/burn/build.js';
 import { encodeModel, node } from '../models/burn/onnx-writer.js';
+import type { Bench } from './experiment.js';
 import type { Processes } from './processes.js';
 import { PROJECT } from './servers.js';
 
@@ -25,6 +27,19 @@ export async function repositoryWith(
   const kept = Object.entries(settings).filter(([key]) => !without.includes(key));
   await writeFile(join(folder, model, 'model.json'), JSON.stringify(Object.fromEntries(kept)));
   return folder;
+}
+
+/** A repository that holds burn, of the size that this benchmark asks for. */
+export async function burnRepository(bench: Bench): Promise<string> {
+  const folder = await temporaryFolder(bench.processes);
+  await addBurn(folder, bench);
+  return folder;
+}
+
+export async function addBurn(folder: string, { burnSize }: Bench): Promise<void> {
+  await mkdir(join(folder, 'burn', '1'), { recursive: true });
+  await writeFile(join(folder, 'burn', '1', 'model.onnx'), burnModel(burnSize));
+  await cp(`${PROJECT}models/burn/model.json`, join(folder, 'burn', 'model.json'));
 }
 
 /** A repository that holds `weigh`, whose input is as large and whose run as long as a request asks. */

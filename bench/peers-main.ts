@@ -5,21 +5,21 @@ import { endAll } from '../test/support/programs/command.js';
 import { installDebian } from '../test/support/programs/packages.js';
 import { ALL } from './all-experiments.js';
 import type { Bench } from './experiment.js';
+import { addBenchOptions, type BenchOptions, benchOf } from './options.js';
 import type { Peer } from './peers/peer.js';
 import { PEERS } from './peers/peers.js';
 import { peerModels } from './peers-experiments/entrants.js';
 import { PEER_EXPERIMENTS } from './peers-experiments/experiments.js';
-import { benchOf, chosen, namesOf, runAll } from './run.js';
+import { chosen, namesOf, runAll } from './run.js';
 import { PROJECT } from './servers.js';
 
-interface Options {
+interface Options extends BenchOptions {
   readonly only?: string;
   readonly servers?: string;
-  readonly quick: boolean;
   readonly out: string;
 }
 
-const { only, servers, quick, out } = new Command('npm run bench:peers --')
+const command = new Command('npm run bench:peers --')
   .description(
     'Holds oneslot against what people use instead, under the same load on this machine. Everything runs on loopback ' +
       'and is stopped at the end. Python packages are installed into .build; haproxy, hey and wrk with apt-get, as root, ' +
@@ -27,19 +27,18 @@ const { only, servers, quick, out } = new Command('npm run bench:peers --')
   )
   .option('--only <names>', `these experiments, of ${namesOf(PEER_EXPERIMENTS)}`)
   .option('--servers <names>', `these servers, of ${namesOf(PEERS)}`)
-  .option('--quick', 'fewer repeats and shorter work: all tables in ten minutes instead of two hours', false)
   .option('--out <file>', 'where the report goes', `${PROJECT}docs/benchmarks.md`)
   .addHelpText(
     'after',
     '\nWith --servers, oneslot, or the first of them, is the one that the others are held against.',
   )
-  .showHelpAfterError()
-  .parse()
-  .opts<Options>();
+  .showHelpAfterError();
+const quick = 'fewer repeats and shorter work: all tables in ten minutes instead of two hours';
+const { only, servers, out, ...options } = addBenchOptions(command, { quick }).parse().opts<Options>();
 
 const experiments = chosen(only, { all: PEER_EXPERIMENTS, what: 'experiment' });
 const wanted = chosen(servers, { all: PEERS, what: 'server' });
-const bench = benchOf(quick);
+const bench = benchOf(options);
 // What is being installed ends too.
 process.on('exit', endAll);
 const peers = await prepared(bench, wanted);

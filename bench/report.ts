@@ -113,7 +113,7 @@ function provenance({ quick, seconds, finishedAt, machine, before, after, outcom
     `${time(medianMs)} (slowest tenth +${percent(p90Share, 0)}, load average ${loadAverage.toFixed(1)})`;
   const text = [
     `${quick ? 'Quick run' : 'Full run'} of ${finishedAt.toISOString().slice(0, 10)}, ${Math.round(seconds)} s.`,
-    `${machine.processor}, ${machine.cores} cores, ${machine.memory}, ${machine.system}; ${versions.join(', ')}.`,
+    `${machine.gpu === undefined ? '' : `${machine.gpu}; `}${machine.processor}, ${machine.cores} cores, ${machine.memory}, ${machine.system}; ${versions.join(', ')}.`,
     `Noise of the machine: the same short computation took ${quiet(before)} before and ${quiet(after)} after.`,
   ].join(' ');
   const commands = outcome.commands.map((command) => `    ${command}`).join('\n');

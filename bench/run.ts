@@ -4,17 +4,8 @@ import { resolve } from 'node:path';
 import { monotonicMs } from '../src/clock.js';
 import type { Bench, Described, Experiment, Outcome } from './experiment.js';
 import { describeMachine, listenToMachine } from './machine.js';
-import { Processes } from './processes.js';
-import { Progress } from './progress.js';
+import { onProvider } from './on-provider.js';
 import { type Report, saveRaw, writeReport } from './report.js';
-
-/** A benchmark whose processes end with it, whichever way it ends. */
-export function benchOf(quick: boolean): Bench {
-  const processes = new Processes();
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => process.exit(1));
-  process.on('exit', () => processes.endAll());
-  return { quick, processes, progress: new Progress() };
-}
 
 /** Those whose names the list holds; all without a list. @throws where it holds another name */
 export function chosen<Named extends { readonly name: string }>(
@@ -45,7 +36,9 @@ export async function runAll<Of extends Bench>({ experiments, bench, all, out }:
   const { progress } = bench;
   const reports: Report[] = [];
   let failed = 0;
-  for (const experiment of experiments) {
+  for (const each of experiments) {
+    if (each.needsGpu && bench.provider === 'cpu') continue;
+    const experiment = onProvider(each, bench.provider);
     progress.say(`${experiment.name}: ${experiment.title}`);
     await runOne(experiment, bench).then(
       (report) => reports.push(report),
@@ -73,7 +66,7 @@ async function runOne<Of extends Bench>(experiment: Experiment<Of>, bench: Of): 
     quick: bench.quick,
     seconds,
     finishedAt: new Date(),
-    machine: describeMachine(),
+    machine: describeMachine(bench.provider),
     before,
     after,
   };

@@ -6,7 +6,8 @@ import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { end, type Processes } from './processes.js';
+import type { Bench, BenchProvider } from './experiment.js';
+import { end } from './processes.js';
 
 const MAIN = fileURLToPath(new URL('../src/main.js', import.meta.url));
 /** From dist/bench to the top of the repository. */
@@ -43,15 +44,16 @@ export class Server implements AsyncDisposable {
     return this.child.pid!;
   }
 
-  /** Resolves as soon as a GET of this path is answered with 200; rejects where the process ends before. */
-  async answers(path: string): Promise<void> {
+  /**
+   * Resolves as soon as a GET of this path is answered with 200; rejects where the process ends before.
+   * @param look at each other answer; may throw, where waiting is in vain
+   */
+  async answers(path: string, look: (answer: Response) => Promise<void> = async () => {}): Promise<void> {
     const giveUp = AbortSignal.timeout(READY_WITHIN_MS);
-    while (
-      !(await fetch(this.url + path).then(
-        ({ ok }) => ok,
-        () => false,
-      ))
-    ) {
+    for (;;) {
+      const answer = await fetch(this.url + path).catch(() => undefined);
+      if (answer?.ok) return;
+      if (answer !== undefined) await look(answer);
       if (this.child.exitCode !== null || giveUp.aborted) {
         throw new Error(`${this.name} does not answer ${path}: ${this.#errors}`);
       }
@@ -74,7 +76,6 @@ export class Oneslot extends Server {
 }
 
 export interface OneslotOptions {
-  readonly processes: Processes;
   /** The model repository. @default the shipped models */
   readonly models?: string;
   readonly args?: readonly string[];
@@ -82,8 +83,12 @@ export interface OneslotOptions {
 }
 
 /** Starts `oneslot serve`; resolves when it is ready. */
-export async function startOneslot(options: OneslotOptions): Promise<Oneslot> {
-  const { processes, models = `${PROJECT}models`, args = [], name = 'oneslot' } = options;
+export async function startOneslot(
+  { processes, provider }: Pick<Bench, 'processes' | 'provider'>,
+  options: OneslotOptions,
+): Promise<Oneslot> {
+  const { models = `${PROJECT}models`, name = 'oneslot' } = options;
+  const args = [...(options.args ?? []), ...onProvider(provider)];
   const port = await freePort();
   const where = ['--host', '127.0.0.1', '--port', String(port), '--models', models];
   const child = processes.spawn(process.execPath, [MAIN, 'serve', ...where, ...args], {
@@ -92,8 +97,23 @@ export async function startOneslot(options: OneslotOptions): Promise<Oneslot> {
   });
   const oneslot = new Oneslot({ name, child, commandLine: ['oneslot serve', ...args].join(' ') });
   oneslot.url = `http://127.0.0.1:${port}`;
-  await oneslot.answers('/readyz');
+  try {
+    await oneslot.answers('/readyz', throwIfModelFailed);
+  } catch (error) {
+    await end(child);
+    throw error;
+  }
   return oneslot;
+}
+
+async function throwIfModelFailed(answer: Response): Promise<void> {
+  const { reasons } = (await answer.json()) as { reasons: readonly string[] };
+  const failed = reasons.find((reason) => /model .*provider|GPU is required/s.test(reason));
+  if (failed !== undefined) throw new Error(failed);
+}
+
+function onProvider(provider: BenchProvider): readonly string[] {
+  return provider === 'cpu' ? [] : ['--provider', provider, '--require-gpu'];
 }
 
 /** Options come from the command line alone, so that it tells all. */

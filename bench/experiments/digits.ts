@@ -38,13 +38,12 @@ async function measure(bench: Bench): Promise<Outcome> {
   const { quick, processes, progress } = bench;
   progress.step('digits, starting servers');
   const args = ['--log-level', 'warn'];
-  await using batching = await startOneslot({
-    processes,
+  await using batching = await startOneslot(bench, {
     models: await repositoryWith('digits', { processes }),
     args,
   });
   const models = await repositoryWith('digits', { processes, without: ['batch'] });
-  await using single = await startOneslot({ processes, models, args });
+  await using single = await startOneslot(bench, { models, args });
   const fastApi = await startFastApi(bench);
   await using _ = fastApi ?? { [Symbol.asyncDispose]: async () => {} };
   const contenders = contendersOf(batching, single, fastApi);

@@ -7,6 +7,7 @@ import { howAnswered, latencyOf } from '../load/answers.js';
 import { type Load, runLoad, startLoad } from '../load/load.js';
 import type { Answer, RequestForm } from '../load/plan.js';
 import { scrape } from '../metrics-page.js';
+import { addBurn, repositoryWith } from '../models.js';
 import { type Oneslot, startOneslot } from '../servers.js';
 import { count, percentiles, time } from '../statistics.js';
 
@@ -56,6 +57,8 @@ export const ears: Experiment = {
 async function measure(bench: Bench): Promise<Outcome> {
   const heard: Heard[] = [];
   const commands: string[] = [];
+  const models = await repositoryWith('digits', bench);
+  await addBurn(models, bench);
   for (const scene of SCENES) {
     const args = [
       '--intra-op-threads',
@@ -65,7 +68,7 @@ async function measure(bench: Bench): Promise<Outcome> {
       '--log-level',
       'warn',
     ];
-    await using server = await startOneslot({ processes: bench.processes, args });
+    await using server = await startOneslot(bench, { models, args });
     commands.push(server.commandLine);
     heard.push(await listen(bench, server, scene));
   }
@@ -76,7 +79,7 @@ async function listen(bench: Bench, server: Oneslot, scene: Scene): Promise<Hear
   const { quick, processes, progress } = bench;
   progress.step(`ears, ${scene.name}`);
   const seconds = quick ? 8 : 30;
-  const iterations = await calibrate(server, processes);
+  const iterations = await calibrate(server, bench);
   const line = await fill(bench, server, {
     waiting: scene.waiting,
     long: burn(iterations((seconds + 60) * 1000), 1),

@@ -7,6 +7,16 @@ import { gap } from './gap.js';
 import { generator } from './generator.js';
 import { kills } from './kills.js';
 import { overload } from './overload.js';
+import { providers } from './providers.js';
 import { turns } from './turns.js';
 
-export const EXPERIMENTS: readonly Experiment[] = [generator, turns, gap, ears, overload, digits, kills];
+export const EXPERIMENTS: readonly Experiment[] = [
+  generator,
+  providers,
+  turns,
+  gap,
+  ears,
+  overload,
+  digits,
+  kills,
+];

@@ -49,8 +49,10 @@ export const gap: Experiment = {
     'A closed loop of callers keeps a backlog, with raw binary inputs for a model whose run takes as long as the request ' +
     'says. The gap is what the server’s own histogram oneslot_slot_gap_seconds gained in the meantime: idle time of the slot ' +
     'between two runs while something waited, by the clock of the thread that runs the model. Busy is the gain of ' +
-    'oneslot_slot_busy_seconds_total as a share of the time. ONNX Runtime has one thread, so that the run, which stands in ' +
-    'for the GPU’s, has a core of its own; server, runner I/O and load share the other.',
+    'oneslot_slot_busy_seconds_total as a share of the time.',
+  standIn:
+    'ONNX Runtime has one thread, so that the run, which stands in for the GPU’s, has a core of its own; server, runner I/O ' +
+    'and load share the other.',
   run: measure,
 };
 
@@ -58,7 +60,7 @@ async function measure(bench: Bench): Promise<Outcome> {
   const { quick, processes } = bench;
   const models = await weighRepository(processes);
   const args = ['--intra-op-threads', '1', '--log-level', 'warn'];
-  await using server = await startOneslot({ processes, models, args });
+  await using server = await startOneslot(bench, { models, args });
   const measured: Measured[] = [];
   for (let repeat = 1; repeat <= (quick ? 1 : 3); repeat += 1) {
     for (const which of CASES) measured.push(await measureCase(bench, server, which));

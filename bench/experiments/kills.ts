@@ -8,7 +8,7 @@ import { howAnswered } from '../load/answers.js';
 import { startLoad } from '../load/load.js';
 import type { Answer, RequestForm } from '../load/plan.js';
 import { scrape } from '../metrics-page.js';
-import { repositoryWith } from '../models.js';
+import { burnRepository } from '../models.js';
 import { type Oneslot, startOneslot } from '../servers.js';
 import { count, percentiles, randomNumbers, time } from '../statistics.js';
 
@@ -16,8 +16,8 @@ const CALLERS = 16;
 const KINDS = 60;
 const SHORTEST_MS = 10;
 const LONGEST_MS = 80;
-/** A kill follows the last one after a time between these, evenly spread; loading takes a part of it. */
-const KILL_AFTER_MS = { least: 50, most: 1500 };
+/** A kill follows the last one after a time from here to this long beyond three loads, evenly spread. */
+const KILL_AFTER_MS = { least: 50, beyondLoads: 500 };
 
 interface Measured {
   readonly answers: readonly Answer[];
@@ -42,10 +42,10 @@ export const kills: Experiment = {
 
 async function measure(bench: Bench): Promise<Outcome> {
   const { quick, processes, progress } = bench;
-  const models = await repositoryWith('burn', { processes });
-  await using server = await startOneslot({ processes, models, args: ['--log-level', 'warn'] });
+  const models = await burnRepository(bench);
+  await using server = await startOneslot(bench, { models, args: ['--log-level', 'warn'] });
   progress.step('kills, right answers');
-  const iterations = await calibrate(server, processes);
+  const iterations = await calibrate(server, bench);
   const forms = Array.from({ length: KINDS }, (_, index) => {
     const runMs = SHORTEST_MS + ((LONGEST_MS - SHORTEST_MS) * index) / KINDS;
     return burn(iterations(runMs), 1000 + index);
@@ -53,14 +53,33 @@ async function measure(bench: Bench): Promise<Outcome> {
   const right = (await inTurn(server, forms, processes)).map(({ body }) => body!);
   if (new Set(right.map(checksumOf)).size < KINDS * 0.9)
     throw new Error('too many burns have the same checksum');
+  const mostMs = KILL_AFTER_MS.beyondLoads + 3 * (await loadTime(server));
   progress.step('kills');
-  return outcomeOf(await killUnderLoad(bench, server, { forms, right, times: quick ? 20 : 100 }), server);
+  return outcomeOf(
+    await killUnderLoad(bench, server, { forms, right, mostMs, times: quick ? 20 : 100 }),
+    server,
+  );
+}
+
+/** From a kill until a new runner has loaded the models; ms. */
+async function loadTime(server: Oneslot): Promise<number> {
+  const pid = await server.runnerPid();
+  const fromMs = monotonicMs();
+  await killRunner(server);
+  while ((await server.runnerPid()) === pid) await delay(5);
+  await server.answers('/readyz');
+  return monotonicMs() - fromMs;
 }
 
 async function killUnderLoad(
   { processes, progress }: Bench,
   server: Oneslot,
-  { forms, right, times }: { forms: readonly RequestForm[]; right: readonly string[]; times: number },
+  {
+    forms,
+    right,
+    mostMs,
+    times,
+  }: { forms: readonly RequestForm[]; right: readonly string[]; mostMs: number; times: number },
 ): Promise<Measured> {
   const random = randomNumbers(3);
   const schedule = { kind: 'in turn', connections: CALLERS } as const;
@@ -70,7 +89,7 @@ async function killUnderLoad(
   await delay(500);
   const killsMs: number[] = [];
   while (killsMs.length < times) {
-    await delay(KILL_AFTER_MS.least + random() * (KILL_AFTER_MS.most - KILL_AFTER_MS.least));
+    await delay(KILL_AFTER_MS.least + random() * (mostMs - KILL_AFTER_MS.least));
     if (!(await killRunner(server))) continue;
     killsMs.push(monotonicMs());
     progress.at(`${killsMs.length} of ${times} kills, ${load.answered} answered`);

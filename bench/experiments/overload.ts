@@ -7,6 +7,7 @@ import type { Bench, Experiment, Outcome } from '../experiment.js';
 import { startLoad } from '../load/load.js';
 import type { RequestForm } from '../load/plan.js';
 import { scrape } from '../metrics-page.js';
+import { burnRepository } from '../models.js';
 import { type Oneslot, residentBytes, startOneslot } from '../servers.js';
 import { randomNumbers } from '../statistics.js';
 import { outcomeOf } from './overload-outcome.js';
@@ -40,9 +41,9 @@ export const overload: Experiment = {
 async function measure(bench: Bench): Promise<Outcome> {
   const { quick, processes, progress } = bench;
   const args = ['--intra-op-threads', '1', '--log-level', 'warn'];
-  await using server = await startOneslot({ processes, args });
+  await using server = await startOneslot(bench, { models: await burnRepository(bench), args });
   progress.step('overload, calibration');
-  const iterations = await calibrate(server, processes);
+  const iterations = await calibrate(server, bench);
   const forms = burnsOf(iterations);
   // The estimator has seen runs of every length, as it would in a service.
   await inTurn(server, forms, processes);

@@ -6,6 +6,7 @@ import type { Bench, Experiment, Outcome } from '../experiment.js';
 import { runLoad, startLoad } from '../load/load.js';
 import type { Answer, RequestForm } from '../load/plan.js';
 import { scrape } from '../metrics-page.js';
+import { burnRepository } from '../models.js';
 import { type Oneslot, startOneslot } from '../servers.js';
 import { type Alone, outcomeOf, type Round } from './turns-outcome.js';
 
@@ -19,16 +20,20 @@ export const turns: Experiment = {
   method:
     'Burns of equal length S are sent at once, from 10 and from 100 callers; S is measured alone in the same run, just ' +
     'before and just after each round (median). Two things would show two runs at once: ' +
-    'the metrics page, read 40 times a second, and the run times in Server-Timing, which together would exceed the time that passed. ONNX Runtime uses all cores, so the processor stands in for ' +
-    'the GPU, and the server and the load share it.',
+    'the metrics page, read 40 times a second, and the run times in Server-Timing, which together would exceed the time that passed.',
+  standIn:
+    'ONNX Runtime uses all cores, so the processor stands in for the GPU, and the server and the load share it.',
   run: measure,
 };
 
 async function measure(bench: Bench): Promise<Outcome> {
-  const { quick, processes, progress } = bench;
-  await using server = await startOneslot({ processes, args: ['--queue-limit', '200'] });
+  const { quick, progress } = bench;
+  await using server = await startOneslot(bench, {
+    models: await burnRepository(bench),
+    args: ['--queue-limit', '200'],
+  });
   progress.step('turns, calibration');
-  const iterations = await calibrate(server, processes);
+  const iterations = await calibrate(server, bench);
   const rounds: Round[] = [];
   const plan = quick ? [10, 100] : [10, 100, 10, 100, 10];
   for (const callers of plan) {

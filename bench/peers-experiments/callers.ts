@@ -5,7 +5,7 @@ import type { Experiment, Outcome } from '../experiment.js';
 import { latencyOf } from '../load/answers.js';
 import type { Answer } from '../load/plan.js';
 import { median, sum, time } from '../statistics.js';
-import { compare, type Measured } from './comparison.js';
+import { compare, lowest, type Measured } from './comparison.js';
 import {
   atOnce,
   type Contender,
@@ -39,7 +39,8 @@ export const callers: Experiment<PeerBench> = {
   name: 'callers',
   title: 'Equal jobs from 1, 2, 5 and 20 callers',
   method:
-    'n equal burns are sent at once; S is what one alone waits, by the same server, just before and just after (median). A run’s own time is what ' +
+    'n equal burns are sent at once; S is what one alone waits (median before and after, of the fastest server, so that all are ' +
+    'held against the same ideal). A run’s own time is what ' +
     'the server measured around ONNX Runtime (oneslot tells it in Server-Timing, the others in their answer). One slot can ' +
     'do no better than a mean answer of (n+1)/2·S and a last one of n·S. ONNX Runtime has a thread for each core.',
   run: measure,
@@ -55,24 +56,25 @@ async function measure(bench: PeerBench): Promise<Outcome> {
     { name: 'callers', entrants: line.contenders, repeats: quick ? 1 : 5 },
     (contender) => sampleOf(bench, contender, iterations),
   );
+  const idealMs = lowest(measured, ({ aloneMs }) => aloneMs);
   return await outcomeOf({
     comparisons: [
       perCallers('Time of a run ÷ alone', measured, ({ runMs }, { aloneRunMs }) => runMs / aloneRunMs),
       perCallers(
         'Mean answer ÷ ideal (n+1)/2·S',
         measured,
-        ({ answeredMs, callers: n }, { aloneMs }) => sum(answeredMs) / n / (((n + 1) / 2) * aloneMs),
+        ({ answeredMs, callers: n }) => sum(answeredMs) / n / (((n + 1) / 2) * idealMs),
       ),
       perCallers(
         'Last answer ÷ n·S',
         measured,
-        ({ answeredMs, callers: n }, { aloneMs }) => answeredMs.at(-1)! / (n * aloneMs),
+        ({ answeredMs, callers: n }) => answeredMs.at(-1)! / (n * idealMs),
       ),
     ],
     servers: commandsOf(line.contenders),
     missing: line.missing,
     notes: [
-      `${iterations} iterations of burn; alone on oneslot about ${time(iterations / perMs)}.`,
+      `${iterations} iterations of burn; S is ${time(idealMs)}.`,
       'Below 1: the jobs of a round share what a lone one has for itself, such as the way of the request and of the answer.',
     ],
     raw: measured,

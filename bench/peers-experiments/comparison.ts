@@ -47,6 +47,17 @@ export const BEHIND = '▼';
 
 const NONE = '–';
 
+/** The lowest of all servers' medians: what the work takes where nothing is in its way. */
+export function lowest<Sample>(
+  measured: readonly Measured<Sample>[],
+  pick: (sample: Sample) => number,
+): number {
+  const medians = measured
+    .filter(({ samples }) => samples.length > 0)
+    .map(({ samples }) => median(samples.map(pick)));
+  return Math.min(...medians);
+}
+
 export function compare<Sample>(
   caption: string,
   { measured, columns }: { measured: readonly Measured<Sample>[]; columns: readonly Column<Sample>[] },

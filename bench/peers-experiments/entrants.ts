@@ -6,7 +6,7 @@ import { checksumOf, KNOWN } from '../burns.js';
 import type { Bench, Table } from '../experiment.js';
 import { runLoad } from '../load/load.js';
 import type { Answer, RequestForm } from '../load/plan.js';
-import { weighRepository } from '../models.js';
+import { addBurn, weighRepository } from '../models.js';
 import type { Forms, Peer, PeerServer, StartOptions } from '../peers/peer.js';
 import { PROJECT } from '../servers.js';
 import { median } from '../statistics.js';
@@ -46,10 +46,10 @@ export function entrantsOf({ peers }: PeerBench): readonly Entrant[] {
 }
 
 /** The models of all servers: those that are shipped, and one that takes large tensors. */
-export async function peerModels({ processes }: Bench): Promise<string> {
-  const folder = await weighRepository(processes);
-  for (const name of ['digits', 'burn'])
-    await cp(`${PROJECT}models/${name}`, join(folder, name), { recursive: true });
+export async function peerModels(bench: Bench): Promise<string> {
+  const folder = await weighRepository(bench.processes);
+  await cp(`${PROJECT}models/digits`, join(folder, 'digits'), { recursive: true });
+  await addBurn(folder, bench);
   return folder;
 }
 
@@ -208,10 +208,11 @@ export async function atOnce(
 /** The same work everywhere: checksums that were reckoned without ONNX Runtime. @throws where one is wrong */
 export async function checkAnswers(bench: Bench, contenders: readonly Contender[]): Promise<void> {
   for (const contender of contenders) {
-    const forms = KNOWN.map(({ iterations, seed }) => contender.forms.burn(iterations, seed));
+    const right = KNOWN[bench.burnSize];
+    const forms = right.map(({ iterations, seed }) => contender.forms.burn(iterations, seed));
     const answers = await inTurn(bench, contender, forms);
     answers.forEach(({ body = '' }, index) => {
-      const { iterations, seed, checksum } = KNOWN[index]!;
+      const { iterations, seed, checksum } = right[index]!;
       if (checksumOf(body) === checksum) return;
       throw new Error(`${contender.name} answered burn(${iterations}, ${seed}) with ${body}`);
     });

@@ -17,11 +17,17 @@ export const express: Peer = {
   versions: async () =>
     `express ${await versionOf('express')}, onnxruntime-node ${await versionOf('onnxruntime-node')}, Node ${process.versions.node}`,
   prepare: async () => {},
-  start: async ({ processes }, { models, threads }) => {
+  start: async ({ processes, provider }, { models, threads }) => {
     const port = await freePort();
     const child = processes.spawnGroup(process.execPath, [PROGRAM], {
       stdio: ['ignore', 'ignore', 'pipe'],
-      env: { ...process.env, MODELS: models, THREADS: String(threads), PORT: String(port) },
+      env: {
+        ...process.env,
+        MODELS: models,
+        THREADS: String(threads),
+        PORT: String(port),
+        PROVIDER: provider,
+      },
     });
     const server = new Server({ name: express.title, child, commandLine: 'node server.js' });
     server.url = `http://127.0.0.1:${port}`;

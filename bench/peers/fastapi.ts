@@ -18,7 +18,7 @@ export async function startFastApi(bench: Bench): Promise<Server | undefined> {
     {
       cwd: peerFolder('fastapi'),
       stdio: ['ignore', 'ignore', 'pipe'],
-      env: pythonEnv(`${PROJECT}models`, 1),
+      env: pythonEnv(bench, { models: `${PROJECT}models`, threads: 1 }),
     },
   );
   const server = new Server({ name: 'FastAPI', child, commandLine: `uvicorn ${args.join(' ')}` });

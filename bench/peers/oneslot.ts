@@ -28,10 +28,10 @@ export const oneslot: Peer = {
     return `oneslot ${(JSON.parse(text) as { version: string }).version}, Node ${process.versions.node}`;
   },
   prepare: async () => {},
-  start: async ({ processes }, { models, threads, queueLimit }) => {
+  start: async (bench, { models, threads, queueLimit }) => {
     const limit = queueLimit === undefined ? [] : ['--queue-limit', String(queueLimit)];
     const args = ['--intra-op-threads', String(threads), ...limit, '--log-level', 'warn'];
-    const server = await startOneslot({ processes, models, args });
-    return new PeerServer(oneslot, [server], processes);
+    const server = await startOneslot(bench, { models, args });
+    return new PeerServer(oneslot, [server], bench.processes);
   },
 };

@@ -197,7 +197,7 @@ async function startPython(
   const child = bench.processes.spawnGroup(join(bin, command), [...args, ...address(port)], {
     cwd: peerFolder(folder),
     stdio: ['ignore', 'ignore', 'pipe'],
-    env: { ...pythonEnv(options.models, options.threads), ...env?.(port, options) },
+    env: { ...pythonEnv(bench, options), ...env?.(port, options) },
   });
   const server = new Server({ name: title, child, commandLine: [command, ...args].join(' ') });
   server.url = `http://127.0.0.1:${port}`;

@@ -13,15 +13,22 @@ async function requirementsOf(peer: string): Promise<readonly string[]> {
   return text.trim().split('\n');
 }
 
+/** ONNX Runtime's build for CUDA has a name of its own. */
+const forCuda = (requirement: string): string => requirement.replace(/^onnxruntime==/, 'onnxruntime-gpu==');
+
 /**
  * The environment's folder of commands.
  * @throws Error where there is no Python with venv and pip, or a package can't be had
  */
-export async function pythonPrograms(peer: string, { progress }: Bench): Promise<string> {
+export async function pythonPrograms(peer: string, { progress, provider }: Bench): Promise<string> {
   const present = installed.get(peer);
   if (present !== undefined) return present;
   progress.step(`Python packages of ${peer}`);
-  const bin = await installPython(`peer-${peer}`, await requirementsOf(peer));
+  const requirements = await requirementsOf(peer);
+  const bin =
+    provider === 'cuda'
+      ? await installPython(`peer-${peer}-cuda`, requirements.map(forCuda))
+      : await installPython(`peer-${peer}`, requirements);
   installed.set(peer, bin);
   return bin;
 }
@@ -41,6 +48,15 @@ export async function pinnedVersions(peer: string, packages?: readonly string[])
 }
 
 /** Their environment: where the models are, and nothing written beside the sources. */
-export function pythonEnv(models: string, threads: number): NodeJS.ProcessEnv {
-  return { ...process.env, MODELS: models, THREADS: String(threads), PYTHONDONTWRITEBYTECODE: '1' };
+export function pythonEnv(
+  { provider }: Bench,
+  { models, threads }: { models: string; threads: number },
+): NodeJS.ProcessEnv {
+  return {
+    ...process.env,
+    MODELS: models,
+    THREADS: String(threads),
+    PROVIDER: provider,
+    PYTHONDONTWRITEBYTECODE: '1',
+  };
 }

@@ -4,12 +4,16 @@ import { setTimeout as delay } from 'node:timers/promises';
 import express from 'express';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 
-const { MODELS, THREADS, PORT } = process.env as Record<'MODELS' | 'THREADS' | 'PORT', string>;
+const { MODELS, THREADS, PORT, PROVIDER } = process.env as Record<
+  'MODELS' | 'THREADS' | 'PORT' | 'PROVIDER',
+  string
+>;
 
 const load = (name: string, intraOpNumThreads: number): Promise<InferenceSession> =>
   InferenceSession.create(`${MODELS}/${name}/1/model.onnx`, {
     intraOpNumThreads,
-    executionProviders: ['cpu'],
+    // The CPU takes what the GPU can’t, as in oneslot.
+    executionProviders: [...new Set([PROVIDER, 'cpu'])],
     // As oneslot's sessions: threads that have nothing to do leave the processor to others.
     extra: { session: { intra_op: { allow_spinning: '0' } } },
   });

@@ -17,6 +17,11 @@ from pydantic import BaseModel
 
 MODELS = os.environ["MODELS"]
 THREADS = int(os.environ["THREADS"])
+# The CPU takes what the GPU can't, as in oneslot.
+PROVIDERS = {
+    "cpu": ["CPUExecutionProvider"],
+    "cuda": ["CUDAExecutionProvider", "CPUExecutionProvider"],
+}[os.environ["PROVIDER"]]
 
 
 def load(name: str, threads: int) -> onnxruntime.InferenceSession | None:
@@ -28,7 +33,7 @@ def load(name: str, threads: int) -> onnxruntime.InferenceSession | None:
     options.intra_op_num_threads = threads
     # As oneslot's sessions: threads that have nothing to do leave the processor to others.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    return onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
+    return onnxruntime.InferenceSession(file, options, providers=PROVIDERS)
 
 
 # As oneslot's digits do: more threads than one cost such a small model more than they give.

@@ -9,6 +9,11 @@ from flask import Flask, jsonify, request
 
 MODELS = os.environ["MODELS"]
 THREADS = int(os.environ["THREADS"])
+# The CPU takes what the GPU can't, as in oneslot.
+PROVIDERS = {
+    "cpu": ["CPUExecutionProvider"],
+    "cuda": ["CUDAExecutionProvider", "CPUExecutionProvider"],
+}[os.environ["PROVIDER"]]
 
 
 def load(name: str, threads: int) -> onnxruntime.InferenceSession:
@@ -17,7 +22,7 @@ def load(name: str, threads: int) -> onnxruntime.InferenceSession:
     # As oneslot's sessions: threads that have nothing to do leave the processor to others.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     file = f"{MODELS}/{name}/1/model.onnx"
-    return onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
+    return onnxruntime.InferenceSession(file, options, providers=PROVIDERS)
 
 
 # As oneslot's digits do: more threads than one cost such a small model more than they give.

@@ -15,6 +15,11 @@ from fastapi import Body
 
 MODELS = os.environ["MODELS"]
 THREADS = int(os.environ["THREADS"])
+# The CPU takes what the GPU can't, as in oneslot.
+PROVIDERS = {
+    "cpu": ["CPUExecutionProvider"],
+    "cuda": ["CUDAExecutionProvider", "CPUExecutionProvider"],
+}[os.environ["PROVIDER"]]
 
 
 def load(name: str, threads: int) -> onnxruntime.InferenceSession:
@@ -23,7 +28,7 @@ def load(name: str, threads: int) -> onnxruntime.InferenceSession:
     # As oneslot's sessions: threads that have nothing to do leave the processor to others.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     file = f"{MODELS}/{name}/1/model.onnx"
-    return onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
+    return onnxruntime.InferenceSession(file, options, providers=PROVIDERS)
 
 
 class Work(ls.LitAPI):
