@@ -18,7 +18,7 @@ export const turns: Experiment = {
   name: 'turns',
   title: 'Taking turns',
   method:
-    'Burns of equal length S are sent at once, from 10 and from 100 callers; S is measured alone in the same run, just ' +
+    'Burns of equal length S are sent at once, from 10 and from 100 callers that are connected already; S is measured alone in the same run, just ' +
     'before and just after each round (median). Two things would show two runs at once: ' +
     'the metrics page, read 40 times a second, and the run times in Server-Timing, which together would exceed the time that passed.',
   standIn:
@@ -53,7 +53,8 @@ async function measureRound(
   progress.step(`turns, ${callers} callers at once`);
   const all = Array<number>(callers).fill(0);
   const schedule = { kind: 'when due', dueMs: all, forms: all } as const;
-  const load = startLoad({ url: server.url, forms: [form], schedule }, { processes, progress });
+  const plan = { url: server.url, forms: [form], schedule, connectFirst: callers };
+  const load = startLoad(plan, { processes, progress });
   const watched = mostRunningUntil(server.url, load.answers);
   const answers = await load.answers;
   const mostRunning = await watched;

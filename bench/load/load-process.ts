@@ -33,6 +33,14 @@ class Generator {
     this.#isStopped = true;
   }
 
+  async connect(): Promise<void> {
+    const check = { method: 'GET', path: '/healthz', headers: {} } as const;
+    const calls = Array.from({ length: this.#plan.connectFirst ?? 0 }, () =>
+      this.#caller.call(check, 0, monotonicMs()),
+    );
+    await Promise.all(calls);
+  }
+
   /** Resolves when the last call is answered. */
   async run(): Promise<void> {
     const { schedule } = this.#plan;
@@ -88,6 +96,7 @@ async function start(plan: LoadPlan): Promise<void> {
     () => tell({ kind: 'progress', sent: generator.sent, answered: generator.answers.length }),
     PROGRESS_EVERY_MS,
   );
+  await generator.connect();
   tell({ kind: 'started', atMs: monotonicMs() });
   await generator.run();
   clearInterval(progress);

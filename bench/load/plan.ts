@@ -30,6 +30,11 @@ export interface LoadPlan {
   readonly url: string;
   readonly forms: readonly RequestForm[];
   readonly schedule: Schedule;
+  /**
+   * So many connections are opened before the first call is due, by as many health checks at once, so that neither
+   * connecting nor a cold generator counts as waiting. @default 0
+   */
+  readonly connectFirst?: number;
   /** Whether the bodies of 200 answers are kept; for small ones. */
   readonly keepBodies?: boolean;
   /** A call without an answer is given up after this; a net below what the server promises. @default 15 min */

@@ -5,7 +5,7 @@ import type { Experiment, Outcome } from '../experiment.js';
 import { latencyOf } from '../load/answers.js';
 import type { Answer } from '../load/plan.js';
 import { median, sum, time } from '../statistics.js';
-import { compare, lowest, type Measured } from './comparison.js';
+import { compare, lowest, type Measured, SHARING_FILLS } from './comparison.js';
 import {
   atOnce,
   type Contender,
@@ -39,7 +39,7 @@ export const callers: Experiment<PeerBench> = {
   name: 'callers',
   title: 'Equal jobs from 1, 2, 5 and 20 callers',
   method:
-    'n equal burns are sent at once; S is what one alone waits (median before and after, of the fastest server, so that all are ' +
+    'n equal burns are sent at once, from callers that are connected already; S is what one alone waits (median before and after, of the fastest server, so that all are ' +
     'held against the same ideal). A run’s own time is what ' +
     'the server measured around ONNX Runtime (oneslot tells it in Server-Timing, the others in their answer). One slot can ' +
     'do no better than a mean answer of (n+1)/2·S and a last one of n·S. ONNX Runtime has a thread for each core.',
@@ -91,7 +91,7 @@ function perCallers(
     pick: (sample: Sample) => pick(sample.rounds[index]!, sample),
     write: (value: number) => `${value.toFixed(2)}×`,
     // A lone caller has nobody to lose to.
-    ...(n > 1 && { better: 'lower' as const }),
+    ...(n > 1 && { better: 'lower' as const, why: SHARING_FILLS }),
   }));
   return compare(caption, { measured, columns });
 }
@@ -102,7 +102,10 @@ async function sampleOf(bench: PeerBench, contender: Contender, iterations: numb
   const before = (await inTurn(bench, contender, [form, form, form, form])).slice(1);
   const rounds: Round[] = [];
   for (const n of CALLERS) {
-    const answers = await atOnce(bench, contender, { forms: Array(n).fill(form) });
+    const answers = await atOnce(bench, contender, {
+      forms: Array(n).fill(form),
+      connectFirst: n,
+    });
     const bad = answers.find(({ status }) => status !== 200);
     if (bad !== undefined) throw new Error(`one of ${n} was answered ${bad.status} ${bad.code}`);
     rounds.push({

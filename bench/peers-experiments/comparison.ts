@@ -42,6 +42,10 @@ export interface Comparison {
   readonly notes: readonly string[];
 }
 
+/** Why sharing can win where runs compute. */
+export const SHARING_FILLS =
+  'Who shares fills what one run alone leaves idle of a processor; each of the runs takes longer for it.';
+
 /** Stands behind a figure of ours that another server betters. */
 export const BEHIND = '▼';
 

@@ -45,11 +45,14 @@ export function entrantsOf({ peers }: PeerBench): readonly Entrant[] {
   return [...rest, reference, { ...reference, name: `${ours.name}, again`, isAgain: true }];
 }
 
+/** As ONNX Runtime has it where nobody says otherwise, and so all peers; oneslot turns it off where nobody says otherwise. */
+const SPINNING = { extra: { session: { intra_op: { allow_spinning: '1' } } } };
+
 /** The models of all servers: those that are shipped, and one that takes large tensors. */
 export async function peerModels(bench: Bench): Promise<string> {
   const folder = await weighRepository(bench.processes);
   await cp(`${PROJECT}models/digits`, join(folder, 'digits'), { recursive: true });
-  await addBurn(folder, bench);
+  await addBurn(folder, bench, { sessionOptions: SPINNING });
   return folder;
 }
 
@@ -188,7 +191,16 @@ export async function inTurn(
 export async function atOnce(
   { processes, progress }: Bench,
   { server }: Contender,
-  { forms, dueMs, giveUpMs }: { forms: readonly RequestForm[]; dueMs?: readonly number[]; giveUpMs?: number },
+  {
+    forms,
+    dueMs,
+    ...rest
+  }: {
+    forms: readonly RequestForm[];
+    dueMs?: readonly number[];
+    giveUpMs?: number;
+    connectFirst?: number;
+  },
 ): Promise<readonly Answer[]> {
   const schedule = {
     kind: 'when due',
@@ -200,7 +212,7 @@ export async function atOnce(
     forms,
     schedule,
     keepBodies: true,
-    ...(giveUpMs !== undefined && { giveUpMs }),
+    ...rest,
   };
   return await runLoad(plan, { processes, progress });
 }

@@ -6,7 +6,7 @@ import type { Experiment, Outcome } from '../experiment.js';
 import { latencyOf } from '../load/answers.js';
 import { runLoad } from '../load/load.js';
 import { median, sum, time } from '../statistics.js';
-import { compare, lowest } from './comparison.js';
+import { compare, lowest, SHARING_FILLS } from './comparison.js';
 import {
   atOnce,
   type Contender,
@@ -70,12 +70,14 @@ async function measure(bench: PeerBench): Promise<Outcome> {
             pick: (sample) => sum(sample.atOnceMs) / 2 / (1.5 * idealMs),
             write: ratio,
             better: 'lower',
+            why: SHARING_FILLS,
           },
           {
             head: 'last at once ÷ 2 S',
             pick: (sample) => sample.atOnceMs[1]! / (2 * idealMs),
             write: ratio,
             better: 'lower',
+            why: SHARING_FILLS,
           },
           {
             head: 'health check meanwhile',
@@ -100,7 +102,7 @@ async function measure(bench: PeerBench): Promise<Outcome> {
 async function sampleOf(bench: PeerBench, contender: Contender, iterations: number): Promise<Sample> {
   const form = contender.forms.burn(iterations);
   const turns = await inTurn(bench, contender, [form, form]);
-  const both = atOnce(bench, contender, { forms: [form, form] });
+  const both = atOnce(bench, contender, { forms: [form, form], connectFirst: 2 });
   // The two are on their way; how long the load's process takes to start is not known, so the check comes late enough.
   await delay(200);
   const health = { method: 'GET', path: '/healthz', headers: {} } as const;

@@ -14,8 +14,6 @@ const load = (name: string, intraOpNumThreads: number): Promise<InferenceSession
     intraOpNumThreads,
     // The CPU takes what the GPU can’t, as in oneslot.
     executionProviders: [...new Set([PROVIDER, 'cpu'])],
-    // As oneslot's sessions: threads that have nothing to do leave the processor to others.
-    extra: { session: { intra_op: { allow_spinning: '0' } } },
   });
 
 // As oneslot's digits do: more threads than one cost such a small model more than they give.

@@ -31,8 +31,6 @@ def load(name: str, threads: int) -> onnxruntime.InferenceSession | None:
         return None
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
-    # As oneslot's sessions: threads that have nothing to do leave the processor to others.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return onnxruntime.InferenceSession(file, options, providers=PROVIDERS)
 
 

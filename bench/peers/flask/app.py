@@ -19,8 +19,6 @@ PROVIDERS = {
 def load(name: str, threads: int) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
-    # As oneslot's sessions: threads that have nothing to do leave the processor to others.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     file = f"{MODELS}/{name}/1/model.onnx"
     return onnxruntime.InferenceSession(file, options, providers=PROVIDERS)
 
