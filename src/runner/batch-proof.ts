@@ -3,6 +3,7 @@
 import type * as Ort from 'onnxruntime-node';
 import type { Tensor, Tensors } from '../tensor.js';
 import type { BatchAxes } from './load-model.js';
+import { ortMessage } from './ort-error.js';
 import { stack, unstack } from './stack.js';
 
 /** Kernels may sum in another order for another batch size; more than this is another answer. */
@@ -64,7 +65,7 @@ function partsOf(name: string, together: Tensor, { axis, rows }: Cut): Tensor[] 
   try {
     return unstack(together, axis, rows);
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = ortMessage(error);
     const problem = `output ${name} of two samples together can't be cut into theirs: ${reason}`;
     throw new Error(`"batch" is declared, but ${problem}`, { cause: error });
   }

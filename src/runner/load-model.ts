@@ -8,6 +8,7 @@ import type { LoadReport, ModelFiles, Provider, ProviderChoice } from '../model-
 import { ELEMENT_TYPES, type ElementType, type Signature, type TensorSpec, type Tensors } from '../tensor.js';
 import { workloadOf } from '../workload.js';
 import { proveBatch } from './batch-proof.js';
+import { ortMessage } from './ort-error.js';
 import { Profile, type ProfiledWork } from './profile.js';
 import type { RunnerSettings } from './protocol.js';
 import { runTensors } from './run.js';
@@ -44,8 +45,7 @@ export async function loadModels(ort: typeof Ort, settings: RunnerSettings): Pro
     try {
       loaded.push(await loadOnChoice(ort, files, settings));
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      throw new Error(`model ${files.name} (${files.path}): ${reason}`, { cause: error });
+      throw new Error(`model ${files.name} (${files.path}): ${ortMessage(error)}`, { cause: error });
     }
   }
   return loaded;
@@ -65,7 +65,7 @@ async function loadOnChoice(
       const model = await loadOn(ort, files, { ...settings, provider });
       return { ...model, report: { ...model.report, warnings: [...reasons, ...model.report.warnings] } };
     } catch (error) {
-      reasons.push(`provider ${provider} was passed over: ${error instanceof Error ? error.message : error}`);
+      reasons.push(`provider ${provider} was passed over: ${ortMessage(error)}`);
     }
   }
   throw new Error(reasons.join('; '));
@@ -209,7 +209,7 @@ async function warmUp({ files, provider, signature, run }: WarmupOptions): Promi
     await run({ inputs, outputs: signature.outputs.map(({ name }) => name) });
     return { inputs };
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = ortMessage(error);
     if (files.settings.warmup !== undefined)
       throw new Error(`the warm-up run on provider ${provider} failed: ${reason}`, { cause: error });
     return {

@@ -3,6 +3,7 @@
 import type * as Ort from 'onnxruntime-node';
 import type { Tensors } from '../tensor.js';
 import type { LoadedModel } from './load-model.js';
+import { ortMessage } from './ort-error.js';
 import { fromOrt, toOrt } from './ort-tensors.js';
 import type { PredictionId, RunResult } from './protocol.js';
 import { stack, unstack } from './stack.js';
@@ -39,7 +40,7 @@ async function runSingle(ort: typeof Ort, model: LoadedModel, input: RunInput): 
     const outputs = await runTensors(ort, model, input);
     return { id: input.id, ok: true, outputs };
   } catch (error) {
-    return { id: input.id, ok: false, message: error instanceof Error ? error.message : String(error) };
+    return { id: input.id, ok: false, message: ortMessage(error) };
   }
 }
 

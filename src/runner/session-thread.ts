@@ -6,6 +6,7 @@ import * as ort from 'onnxruntime-node';
 import { monotonicMs } from '../clock.js';
 import type { Tensor } from '../tensor.js';
 import { type LoadedModel, loadModels } from './load-model.js';
+import { ortMessage } from './ort-error.js';
 import { hideFloat16Array } from './ort-tensors.js';
 import { Outlet, type Unwritten } from './outlet.js';
 import {
@@ -93,7 +94,7 @@ async function load(settings: Extract<ToRunner, { kind: 'load' }>['settings']): 
     const reports = loaded.map(({ report }) => report);
     post({ kind: 'loaded', models: reports });
   } catch (error) {
-    post({ kind: 'load_failed', message: error instanceof Error ? error.message : String(error) });
+    post({ kind: 'load_failed', message: ortMessage(error) });
   }
 }
 

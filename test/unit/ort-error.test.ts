@@ -1,0 +1,31 @@
+import { expect, test } from '@jest/globals';
+import { ortMessage } from '../../src/runner/ort-error.js';
+import { isDeviceError } from '../../src/runner/protocol.js';
+
+const FAILURE =
+  'CUDA failure 101: invalid device ordinal ; GPU=0 ; hostname=gpu-17 ; ' +
+  'file=/onnxruntime_src/onnxruntime/core/providers/cuda/cuda_execution_provider.cc ; line=341 ; ' +
+  'expr=cudaSetDevice(info_.device_id); ';
+
+const THROWN =
+  '/onnxruntime_src/onnxruntime/core/providers/cuda/cuda_call.cc:154 std::conditional_t<THRW, void, ' +
+  'onnxruntime::common::Status> onnxruntime::CudaCall(ERRTYPE, const char*, const char*, SUCCTYPE, const char*, ' +
+  `const char*, int) [with ERRTYPE = cudaError; bool THRW = true] ${FAILURE}`;
+
+test('a failed call of CUDA is told without the host’s name and C++ signatures', () => {
+  const told = 'CUDA failure 101: invalid device ordinal (GPU 0, cudaSetDevice(info_.device_id))';
+  expect(ortMessage(new Error(THROWN))).toBe(told);
+  expect(ortMessage(new Error(FAILURE))).toBe(told);
+});
+
+test('it still counts as an error of the device', () => {
+  for (const library of ['CUDA', 'CUBLAS', 'CUDNN'])
+    expect(isDeviceError(ortMessage(new Error(FAILURE.replace('CUDA', library))))).toBe(true);
+});
+
+test('any other error is told as it is', () => {
+  expect(ortMessage(new Error('indices element out of data bounds'))).toBe(
+    'indices element out of data bounds',
+  );
+  expect(ortMessage('a text')).toBe('a text');
+});
