@@ -9,6 +9,7 @@
 
 import type { Cancel, Clock } from './clock.js';
 import { type Outcome, ServiceError } from './errors.js';
+import { giveBack } from './memory.js';
 import type { Model } from './model-repository/model.js';
 import type { Tensors } from './tensor.js';
 import type { Estimate, Workload } from './workload.js';
@@ -18,6 +19,8 @@ export type Phase = 'receiving' | 'queued' | 'running' | 'over';
 /** What it takes to run it, known once its body is decoded. */
 export interface Work {
   readonly inputs: Tensors;
+  /** Memory of the inputs that is nobody else's. */
+  readonly own?: readonly Uint8Array[] | undefined;
   readonly outputs: readonly string[];
   readonly workload: Workload;
   /** Predictions with equal keys may share a run; undefined: never. */
@@ -215,6 +218,7 @@ export class Prediction {
   /** The runner has ended its run, or is gone. It must be settled by then. */
   ended(): void {
     if (!this.isSettled) throw new Error('a run has ended without a settlement: this is a bug');
+    this.#work?.own?.forEach(giveBack);
     this.#move('running', 'over');
   }
 

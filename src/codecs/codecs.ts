@@ -23,6 +23,8 @@ export { acceptsMediaType } from './media-types.js';
 export interface Decoded {
   /** One tensor for each input of the model, given or by default. */
   readonly inputs: Tensors;
+  /** Memory of the inputs that is nobody else's. */
+  readonly own: readonly Uint8Array[];
   /** The outputs that are asked for, all of the model's where the body names none. */
   readonly outputs: readonly string[];
   /** The caller's patience. */
@@ -77,7 +79,7 @@ export function createCodecs({ maxBodyBytes, workerHeapMiB }: CodecsOptions): Co
     decode: async (request) =>
       request.mediaType === 'application/json'
         ? await decodeJson(request, pool, maxStringBytes)
-        : decodedAlone(request.model, await decodeOther(request, pool, maxBodyBytes)),
+        : decodedAlone(request, await decodeOther(request, pool, maxBodyBytes)),
     inflate: (raw, coding, maxBytes) => inflate(raw, coding as Coding, maxBytes),
     encodeJson: ({ model, outputs }) => encodeJson(model, outputs, pool),
     encodeBinary,
@@ -97,16 +99,20 @@ async function decodeJson({ body, model }: Encoded, pool: Pool, maxStringBytes: 
   const plan = { inputs: specs, outputs: outputs.map(({ name }) => name), maxStringBytes };
   const read = isSmall(body) ? readRequest(body, plan) : await pool.readRequest(body, plan);
   const { inputs, ...rest } = read;
-  return { ...rest, inputs: checkedInputs(model, inputs) };
+  return { ...rest, own: memoryOf(inputs), inputs: checkedInputs(model, inputs) };
 }
 
 /** The body is one input; there is nothing in it to say more. */
-function decodedAlone(model: Model, inputs: GivenInputs): Decoded {
+function decodedAlone({ model, mediaType }: Encoded, inputs: GivenInputs): Decoded {
   return {
     inputs: checkedInputs(model, inputs),
+    // A picture's pixels may lie in sharp's memory, which it alone can free.
+    own: isPictureType(mediaType) ? [] : memoryOf(inputs),
     outputs: model.signature.outputs.map(({ name }) => name),
   };
 }
+
+const memoryOf = (inputs: GivenInputs): Uint8Array[] => inputs.map(([, { bytes }]) => bytes);
 
 async function decodeOther(request: Encoded, pool: Pool, maxBodyBytes: number): Promise<GivenInputs> {
   const { mediaType, body, headers, model } = request;

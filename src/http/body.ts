@@ -3,6 +3,7 @@
 import type { Request, Response } from 'express';
 import { type Pieces, PieceWriter } from '../codecs/pieces.js';
 import { ServiceError } from '../errors.js';
+import { giveBack } from '../memory.js';
 
 /** Marks requests that came with `Expect: 100-continue` and still wait for our word. */
 const awaitingContinue = new WeakSet<Request>();
@@ -55,7 +56,7 @@ export async function readInPieces(
 interface Collecting<Whole> {
   /** Bytes so far. */
   readonly length: number;
-  /** Whether the chunk still fits. */
+  /** Whether the chunk still fits. Its memory is the collector's. */
   add(chunk: Buffer): boolean;
   /** What has come, once. */
   take(): Whole;
@@ -171,9 +172,13 @@ class Collector implements Collecting<Uint8Array> {
 
   add(chunk: Buffer): boolean {
     if (this.length + chunk.length > this.#maxBytes) return false;
-    if (this.#buffer === undefined) this.#chunks.push(chunk);
-    else this.#buffer.set(chunk, this.length);
+    const offset = this.length;
     this.length += chunk.length;
+    if (this.#buffer === undefined) this.#chunks.push(chunk);
+    else {
+      this.#buffer.set(chunk, offset);
+      giveBack(chunk);
+    }
     return true;
   }
 
@@ -191,7 +196,10 @@ class Collector implements Collecting<Uint8Array> {
   #joined(): Buffer {
     const joined = Buffer.allocUnsafeSlow(this.length);
     let offset = 0;
-    for (const chunk of this.#chunks) offset += chunk.copy(joined, offset);
+    for (const chunk of this.#chunks) {
+      offset += chunk.copy(joined, offset);
+      giveBack(chunk);
+    }
     return joined;
   }
 }
@@ -232,6 +240,9 @@ export function endLingering(request: Request, response: Response, body: Buffer)
   };
   const timer = setTimeout(end, LINGER_MS);
   const turns = new Turns(request);
-  request.on('data', (chunk: Buffer) => turns.read(chunk.length));
+  request.on('data', (chunk: Buffer) => {
+    turns.read(chunk.length);
+    giveBack(chunk);
+  });
   request.once('end', end).once('close', end).once('error', end).resume();
 }

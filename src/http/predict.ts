@@ -220,16 +220,16 @@ function bytesOf(inputs: Tensors): number {
   return bytes;
 }
 
-function workOf({ name, settings, signature }: Model, { inputs, outputs }: Decoded): Work {
+function workOf({ name, settings, signature }: Model, { inputs, own, outputs }: Decoded): Work {
   const workload = workloadOf(inputs, settings.cost);
   const { batch } = settings;
-  if (batch === undefined) return { inputs, outputs, workload, batchKey: undefined, rows: 1 };
+  if (batch === undefined) return { inputs, own, outputs, workload, batchKey: undefined, rows: 1 };
   const shapes = signature.inputs.map((spec) =>
     inputs[spec.name]!.dims.with(batchAxis(batch.inputs, spec.name, batch.axis), -1),
   );
   const first = signature.inputs[0]!.name;
   const rows = inputs[first]!.dims[batchAxis(batch.inputs, first, batch.axis)]!;
-  return { inputs, outputs, workload, batchKey: `${name} ${shapes.join(' ')}`, rows };
+  return { inputs, own, outputs, workload, batchKey: `${name} ${shapes.join(' ')}`, rows };
 }
 
 function fail(exchange: Exchange, error: ServiceError, options: PredictOptions): void {

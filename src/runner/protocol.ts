@@ -178,7 +178,8 @@ export class FrameReader {
     this.#prefix.set(part, this.#prefixFill);
     this.#prefixFill += part.length;
     if (this.#prefixFill === PREFIX_BYTES) {
-      this.#frame = new Uint8Array(new ArrayBuffer(this.#prefix.readUInt32LE(0)));
+      // Not of Node's pool, and not filled with zeros first.
+      this.#frame = Buffer.allocUnsafeSlow(this.#prefix.readUInt32LE(0)) as Uint8Array<ArrayBuffer>;
       this.#frame.set(this.#prefix);
       this.#fill = PREFIX_BYTES;
     }

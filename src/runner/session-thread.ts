@@ -4,6 +4,7 @@
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import * as ort from 'onnxruntime-node';
 import { monotonicMs } from '../clock.js';
+import { giveBack } from '../memory.js';
 import type { Tensor } from '../tensor.js';
 import { type LoadedModel, loadModels } from './load-model.js';
 import { ortMessage } from './ort-error.js';
@@ -25,6 +26,8 @@ import { type RunInput, runAll } from './run.js';
 
 interface Staged extends RunInput {
   readonly model: LoadedModel;
+  /** Memory of the inputs. */
+  readonly frame: Uint8Array;
 }
 
 const port = parentPort!;
@@ -50,16 +53,24 @@ function handle(frame: ArrayBuffer): void {
       break;
     case 'input': {
       const model = models.get(message.model)!;
-      staged.set(message.id, { id: message.id, model, inputs: tensors, outputs: message.outputs });
+      const { id, outputs } = message;
+      staged.set(id, { id, model, inputs: tensors, outputs, frame: new Uint8Array(frame) });
       break;
     }
     case 'plan':
       plan = message.runs;
       break;
     case 'drop':
-      for (const id of message.ids) staged.delete(id);
+      for (const id of message.ids) forget(id);
       break;
   }
+}
+
+function forget(id: PredictionId): void {
+  const input = staged.get(id);
+  if (input === undefined) return;
+  staged.delete(id);
+  giveBack(input.frame);
 }
 
 /** What has come while a run went on: the port's events wait behind it, the messages themselves do not. */
@@ -120,6 +131,7 @@ async function runOne(batch: readonly Staged[]): Promise<Staged[]> {
     results,
     ...(following.length > 0 && { next: startOf(following) }),
   });
+  for (const { frame } of batch) giveBack(frame);
   return following;
 }
 

@@ -237,6 +237,19 @@ describe('models of every kind', () => {
     },
   );
 
+  test('large raw inputs that come together come out unharmed, each to its own caller', async () => {
+    const echo = async (seed: number): Promise<void> => {
+      const values = Float32Array.from({ length: 2 ** 18 + seed }, (_, index) => index * seed);
+      const response = await fetch(`${oneslot.url}/predict/echo-float32`, {
+        method: 'POST',
+        body: new Uint8Array(values.buffer),
+        headers: { 'content-type': RAW, accept: RAW },
+      });
+      expect(Buffer.compare(Buffer.from(await response.arrayBuffer()), Buffer.from(values.buffer))).toBe(0);
+    };
+    for (let round = 0; round < 3; round++) await Promise.all([1, 2, 3, 4, 5, 6].map(echo));
+  });
+
   test('a tensor of rank 0 is a plain value both ways', async () => {
     expect((await oneslot.predict('echo-scalar', { input: 2.5 })).body.outputs).toEqual({ output: 2.5 });
   });

@@ -32,7 +32,7 @@ const floats = (...values: number[]): Uint8Array => new Uint8Array(Float32Array.
 const longs = (...values: bigint[]): Uint8Array => new Uint8Array(BigInt64Array.from(values).buffer);
 
 test('inputs become tensors, a default stands in for one that is left out, all outputs are asked for', async () => {
-  const { inputs, outputs, ...rest } = await decode(
+  const { inputs, outputs, own, ...rest } = await decode(
     { inputs: { image: [[[1, 2, 3]], [[4, 5, 6]]] } },
     detector,
   );
@@ -41,6 +41,8 @@ test('inputs become tensors, a default stands in for one that is left out, all o
   expect(inputs.threshold).toEqual({ type: 'float32', dims: [1], bytes: floats(0.5) });
   expect(outputs).toEqual(['boxes', 'scores']);
   expect(rest).toEqual({});
+  // The default is everyone's.
+  expect(own).toEqual([inputs.image!.bytes]);
 });
 
 test('a given input wins over its default', async () => {

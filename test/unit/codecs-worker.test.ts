@@ -36,13 +36,14 @@ const request = {
 test('a large body becomes the tensors that it holds', async () => {
   const body = bodyOf(request);
   expect(body.length).toBeGreaterThan(4 * OFFLOAD_BYTES);
-  const { inputs, ...rest } = await codecs.decode({
+  const { inputs, own, ...rest } = await codecs.decode({
     mediaType: 'application/json',
     body,
     headers: {},
     model,
   });
   expect(rest).toEqual({ outputs: ['y'], timeoutMs: 1 });
+  expect(own).toEqual([inputs.x!.bytes, inputs.id!.bytes]);
   expect(Object.keys(inputs).sort()).toEqual(['id', 's', 'x']);
   expect(inputs.s).toEqual(stringTensor([1], ['default']));
   const { dims, bytes } = inputs.x as NumericTensor;

@@ -30,7 +30,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['tensor-json.ts'],
   ['json'],
   ['workload.ts', 'nearest.ts'],
-  ['errors.ts', 'tensor.ts', 'clock.ts'],
+  ['errors.ts', 'tensor.ts', 'clock.ts', 'memory.ts'],
 ];
 
 /** Package → the only place that imports it at run time. */
