@@ -5,6 +5,7 @@ import { Command } from 'commander';
 import { cleanVariables, commandOptions, configOf } from './config.js';
 import { newKey } from './http/api-keys.js';
 import { createLog, type Logger } from './log.js';
+import { expectLargeMemory } from './memory.js';
 import { buildInfo } from './metrics/build-info.js';
 import { addPlanCommand } from './plan/command.js';
 import { type Service, startService } from './service.js';
@@ -55,6 +56,7 @@ function keyFor(name: string, command: Command): ReturnType<typeof newKey> {
 
 async function serve(parsed: Record<string, unknown>): Promise<void> {
   const config = configOf(parsed);
+  expectLargeMemory();
   const { log, flush, writeLine } = createLog(config.logLevel);
   const exit = (code: number): void => {
     void flush().finally(() => process.exit(code));

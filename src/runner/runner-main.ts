@@ -6,6 +6,7 @@
 
 import { type OnReadOpts, Socket } from 'node:net';
 import { Worker } from 'node:worker_threads';
+import { expectLargeMemory } from '../memory.js';
 import { forward, noneUnwritten, SOCKET_FD } from './outlet.js';
 import { FrameReader } from './protocol.js';
 
@@ -17,6 +18,8 @@ function endProcess(): void {
 process.on('SIGINT', () => {});
 process.on('SIGTERM', () => {});
 process.on('SIGHUP', () => {});
+
+expectLargeMemory();
 
 /** As much as the kernel holds for a reader: a large input comes in fewer pieces, into memory that is there already. */
 const READ_BYTES = 256 * 1024;
