@@ -36,7 +36,10 @@ export interface FleetOptions {
   readonly clock: DayClock;
   /** Those that the day begins with, all ready. */
   readonly first: readonly Oneslot[];
-  /** Told whenever a replica comes or goes: `host:port` of all that are ready or drain. */
+  /**
+   * Told whenever a replica comes or goes: `host:port` of all, those too that take nothing yet. A counter that is first
+   * scraped when it has grown hides that growth from rate(): the load of a burst, just when new replicas take it.
+   */
   readonly onChange: (addresses: readonly string[]) => void;
 }
 
@@ -98,6 +101,7 @@ export class Replicas {
     const { clock, models } = this.#options;
     const readyAt = clock.now + STARTUP;
     replica.oneslot = await startReplica(models);
+    this.#changed();
     await clock.at(readyAt);
     // Nobody may want it any more.
     if (replica.state !== 'starting') return;
@@ -128,8 +132,7 @@ export class Replicas {
   #changed(): void {
     const { clock, onChange } = this.#options;
     this.#paid.set(clock.now, this.#all.size);
-    const serving = [...this.#all].filter(({ state }) => state !== 'starting');
-    onChange(serving.flatMap(({ oneslot }) => (oneslot === undefined ? [] : [addressOf(oneslot)])));
+    onChange([...this.#all].flatMap(({ oneslot }) => (oneslot === undefined ? [] : [addressOf(oneslot)])));
   }
 
   #background(work: Promise<void>): void {
