@@ -3,7 +3,7 @@
 import { cp, mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { burnModel } from '../models/burn/build.js';
+import { burnModel, SIZE as SIZE_SHIPPED } from '../models/burn/build.js';
 import { encodeModel, node } from '../models/burn/onnx-writer.js';
 import type { Bench } from './experiment.js';
 import type { Processes } from './processes.js';
@@ -36,18 +36,14 @@ export async function burnRepository(bench: Bench): Promise<string> {
   return folder;
 }
 
-/** @param more keys of its model.json */
-export async function addBurn(
-  folder: string,
-  { burnSize }: Bench,
-  more: Readonly<Record<string, unknown>> = {},
-): Promise<void> {
+export async function addBurn(folder: string, { burnSize }: Bench): Promise<void> {
   await mkdir(join(folder, 'burn', '1'), { recursive: true });
   await writeFile(join(folder, 'burn', '1', 'model.onnx'), burnModel(burnSize));
   const settings = JSON.parse(await readFile(`${PROJECT}models/burn/model.json`, 'utf8')) as object;
-  // As long on the CPU as the shipped one's, or nearly so.
-  const warmup = { iterations: { value: [burnSize === 4096 ? 2 : 200] }, seed: { value: [1] } };
-  await writeFile(join(folder, 'burn', 'model.json'), JSON.stringify({ ...settings, warmup, ...more }));
+  // As long as the shipped one's, or nearly so.
+  const iterations = Math.round(Math.min(200, Math.max(2, 200 * (SIZE_SHIPPED / burnSize) ** 3)));
+  const warmup = { iterations: { value: [iterations] }, seed: { value: [1] } };
+  await writeFile(join(folder, 'burn', 'model.json'), JSON.stringify({ ...settings, warmup }));
 }
 
 /** A repository that holds `weigh`, whose input is as large and whose run as long as a request asks. */

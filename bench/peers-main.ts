@@ -19,6 +19,8 @@ interface Options extends BenchOptions {
   readonly out: string;
 }
 
+/** A run fills the processor, as one fills a GPU: with smaller matrices, sharing fills the pauses between threads. */
+const BURN_SIZE = 1024;
 const command = new Command('npm run bench:peers --')
   .description(
     'Holds oneslot against what people use instead, under the same load on this machine. Everything runs on loopback ' +
@@ -34,11 +36,13 @@ const command = new Command('npm run bench:peers --')
   )
   .showHelpAfterError();
 const quick = 'fewer repeats and shorter work: all tables in ten minutes instead of two hours';
-const { only, servers, out, ...options } = addBenchOptions(command, { quick }).parse().opts<Options>();
+const { only, servers, out, ...options } = addBenchOptions(command, { quick, onCpu: BURN_SIZE })
+  .parse()
+  .opts<Options>();
 
 const experiments = chosen(only, { all: PEER_EXPERIMENTS, what: 'experiment' });
 const wanted = chosen(servers, { all: PEERS, what: 'server' });
-const bench = benchOf(options);
+const bench = benchOf(options, BURN_SIZE);
 // What is being installed ends too.
 process.on('exit', endAll);
 const peers = await prepared(bench, wanted);

@@ -37,7 +37,7 @@ async function measure(bench: Bench): Promise<Outcome> {
   const rounds: Round[] = [];
   const plan = quick ? [10, 100] : [10, 100, 10, 100, 10];
   for (const callers of plan) {
-    const form = burn(iterations(callers === 10 ? 1000 : quick ? 150 : 300), 1);
+    const form = burn(iterations(callers === 100 && quick ? 150 : 1000), 1);
     rounds.push(await measureRound(bench, server, { callers, form }));
   }
   return outcomeOf(rounds, server.commandLine);

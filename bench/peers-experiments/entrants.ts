@@ -2,7 +2,7 @@
 
 import { cp } from 'node:fs/promises';
 import { join } from 'node:path';
-import { checksumOf, KNOWN } from '../burns.js';
+import { type BurnSize, checksumOf, KNOWN } from '../burns.js';
 import type { Bench, Table } from '../experiment.js';
 import { runLoad } from '../load/load.js';
 import type { Answer, RequestForm } from '../load/plan.js';
@@ -45,14 +45,11 @@ export function entrantsOf({ peers }: PeerBench): readonly Entrant[] {
   return [...rest, reference, { ...reference, name: `${ours.name}, again`, isAgain: true }];
 }
 
-/** As ONNX Runtime has it where nobody says otherwise, and so all peers; oneslot turns it off where nobody says otherwise. */
-const SPINNING = { extra: { session: { intra_op: { allow_spinning: '1' } } } };
-
 /** The models of all servers: those that are shipped, and one that takes large tensors. */
 export async function peerModels(bench: Bench): Promise<string> {
   const folder = await weighRepository(bench.processes);
   await cp(`${PROJECT}models/digits`, join(folder, 'digits'), { recursive: true });
-  await addBurn(folder, bench, { sessionOptions: SPINNING });
+  await addBurn(folder, bench);
   return folder;
 }
 
@@ -159,15 +156,24 @@ export async function serversTable(servers: ReadonlyMap<Peer, string>): Promise<
 
 /** How many iterations of burn take one ms alone, on this server. */
 export async function iterationsPerMs(bench: Bench, contender: Contender): Promise<number> {
-  const pair = [TRIAL.few, TRIAL.many].map((iterations) => contender.forms.burn(iterations));
-  const forms = Array<readonly RequestForm[]>(TRIAL.times).fill(pair).flat();
+  const trial = TRIALS[bench.burnSize];
+  const pair = [trial.few, trial.many].map((iterations) => contender.forms.burn(iterations));
+  const forms = Array<readonly RequestForm[]>(TRIAL_TIMES).fill(pair).flat();
   // The first pair finds everything cold.
   const timesMs = (await inTurn(bench, contender, forms)).slice(2).map(({ sentMs, endMs }) => endMs - sentMs);
   const every = (first: number): number => median(timesMs.filter((_, index) => index % 2 === first));
-  return (TRIAL.many - TRIAL.few) / (every(1) - every(0));
+  return (trial.many - trial.few) / (every(1) - every(0));
 }
 
-const TRIAL = { few: 10, many: 510, times: 5 } as const;
+const TRIAL_TIMES = 5;
+
+/** Iterations: enough that what a call costs beside them does not count. */
+const TRIALS: Readonly<Record<BurnSize, { readonly few: number; readonly many: number }>> = {
+  64: { few: 10, many: 510 },
+  256: { few: 10, many: 510 },
+  1024: { few: 1, many: 13 },
+  4096: { few: 10, many: 510 },
+};
 
 /** The one that the others are held against. */
 export function oursAmong<Of extends Entrant>(entrants: readonly Of[]): Of {

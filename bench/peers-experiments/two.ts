@@ -38,7 +38,8 @@ export const two: Experiment<PeerBench> = {
   method:
     'The same burn is sent twice, one after the other, and then two at once with a health check just behind them. Taking turns, ' +
     'the first of two answers in the time of one; sharing, both answer in the time of two.',
-  standIn: 'ONNX Runtime has a thread for each core, so the processor stands in for the GPU.',
+  standIn:
+    'ONNX Runtime has a thread for each core and burn matrices that fill them, so the processor stands in for the GPU.',
   run: measure,
 };
 
