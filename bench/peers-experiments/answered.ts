@@ -13,3 +13,8 @@ export function answeredText(answers: readonly Answer[]): string {
   const sorted = [...counts].toSorted(([a], [b]) => (a < b ? -1 : 1));
   return sorted.map(([how, times]) => `${how} × ${count(times)}`).join(', ') || '–';
 }
+
+/** The run's own time, in ms: oneslot tells it in Server-Timing, the others in their answer, whose body must be kept. */
+export function runMsOf({ timing, body }: Answer): number {
+  return timing.run ?? (JSON.parse(body ?? '{}') as { ms?: number }).ms ?? Number.NaN;
+}

@@ -3,8 +3,8 @@
 import { cpus } from 'node:os';
 import type { Experiment, Outcome } from '../experiment.js';
 import { latencyOf } from '../load/answers.js';
-import type { Answer } from '../load/plan.js';
 import { median, sum, time } from '../statistics.js';
+import { runMsOf } from './answered.js';
 import { compare, lowest, type Measured, SHARING_FILLS } from './comparison.js';
 import {
   atOnce,
@@ -120,8 +120,4 @@ async function sampleOf(bench: PeerBench, contender: Contender, iterations: numb
     aloneRunMs: median(alone.map(runMsOf)),
     rounds,
   };
-}
-
-function runMsOf({ timing, body }: Answer): number {
-  return timing.run ?? (JSON.parse(body ?? '{}') as { ms?: number }).ms ?? Number.NaN;
 }

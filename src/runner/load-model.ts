@@ -38,8 +38,13 @@ const PROFILE_NAMES: Readonly<Record<Provider, string>> = {
   webgpu: 'WebGpuExecutionProvider',
 };
 
+export interface LoadOptions extends RunnerSettings {
+  /** Nobody needs to be told how long warm-up runs take. */
+  readonly areTimesKnown: boolean;
+}
+
 /** Loads all models in turn. Rejects with an Error that names the model and the reason. */
-export async function loadModels(ort: typeof Ort, settings: RunnerSettings): Promise<LoadedModel[]> {
+export async function loadModels(ort: typeof Ort, settings: LoadOptions): Promise<LoadedModel[]> {
   const loaded: LoadedModel[] = [];
   for (const files of settings.models) {
     try {
@@ -52,11 +57,7 @@ export async function loadModels(ort: typeof Ort, settings: RunnerSettings): Pro
 }
 
 /** `auto` takes the first provider that loads, runs and does part of the work. */
-async function loadOnChoice(
-  ort: typeof Ort,
-  files: ModelFiles,
-  settings: RunnerSettings,
-): Promise<LoadedModel> {
+async function loadOnChoice(ort: typeof Ort, files: ModelFiles, settings: LoadOptions): Promise<LoadedModel> {
   const choice: ProviderChoice = files.settings.provider ?? settings.provider;
   if (choice !== 'auto') return await loadOn(ort, files, { ...settings, provider: choice });
   const reasons: string[] = [];
@@ -74,10 +75,10 @@ async function loadOnChoice(
 const autoProviders = ({ requireGpu }: RunnerSettings): readonly Provider[] =>
   requireGpu ? GPU_PROVIDERS : [...GPU_PROVIDERS, 'cpu'];
 
-type LoadSettings = RunnerSettings & { readonly provider: Provider };
+type LoadSettings = LoadOptions & { readonly provider: Provider };
 
 async function loadOn(ort: typeof Ort, files: ModelFiles, settings: LoadSettings): Promise<LoadedModel> {
-  const { provider, requireGpu } = settings;
+  const { provider, requireGpu, areTimesKnown } = settings;
   if (requireGpu && provider === 'cpu' && !choosesCpu(files))
     throw new Error('a GPU is required, but its provider is cpu');
   checkBackend(ort, provider);
@@ -97,7 +98,8 @@ async function loadOn(ort: typeof Ort, files: ModelFiles, settings: LoadSettings
   if (warm.inputs !== undefined) proveProvider(provider, work, { requireGpu, proved: profile.writable });
   else if (provider !== 'cpu') throw new Error(`provider ${provider} can't be proved: ${warm.warning}`);
   // Timed without the profiler, which would slow down a run of many small nodes manyfold.
-  const runMs = warm.inputs === undefined ? [] : await timeRuns(warm.inputs, { signature, run });
+  const runMs =
+    warm.inputs === undefined || areTimesKnown ? [] : await timeRuns(warm.inputs, { signature, run });
   if (batchAxes !== undefined && warm.inputs !== undefined) {
     await proveBatch({ session, axes: batchAxes, inputs: warm.inputs, run });
   }

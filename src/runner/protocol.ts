@@ -29,7 +29,12 @@ export function isDeviceError(message: string): boolean {
 
 /** Messages to the runner. Data and decision are apart: inputs are staged ahead, the plan says which of them run. */
 export type ToRunner =
-  | { readonly kind: 'load'; readonly settings: RunnerSettings }
+  | {
+      readonly kind: 'load';
+      readonly settings: RunnerSettings;
+      /** An earlier runner has told how long warm-up runs take. */
+      readonly areTimesKnown: boolean;
+    }
   | {
       readonly kind: 'input';
       readonly id: PredictionId;

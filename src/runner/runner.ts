@@ -65,6 +65,8 @@ export class Runner {
   readonly #options: RunnerOptions;
   #state: RunnerState = { kind: 'stopped' };
   #child: ChildProcess | undefined;
+  /** Ever. */
+  #hasLoaded = false;
   #killReason: KillReason | undefined;
   #lastWords: string[] = [];
   #loadedOnce = false;
@@ -145,7 +147,7 @@ export class Runner {
     });
     this.#child = child;
     this.#listen(child);
-    this.#send({ kind: 'load', settings: this.#options.settings });
+    this.#send({ kind: 'load', settings: this.#options.settings, areTimesKnown: this.#hasLoaded });
     this.#timer = setTimeout(() => this.kill('run_timeout'), this.#options.loadTimeoutMs);
     this.#options.log.info({ pid: child.pid, attempt: attempts + 1 }, 'runner starting');
   }
@@ -222,6 +224,7 @@ export class Runner {
     this.#loadMs = monotonicMs() - this.#state.sinceMs;
     this.#loadedOnce = true;
     this.#state = { kind: 'up' };
+    this.#hasLoaded = true;
     this.#options.log.info({ pid: this.pid, loadMs: Math.round(this.#loadMs) }, 'runner up');
     this.#options.listener.loaded(reports);
   }

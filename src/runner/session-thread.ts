@@ -49,7 +49,7 @@ function handle(frame: ArrayBuffer): void {
   const { message, tensors } = decodeFrame<ToRunner>(frame);
   switch (message.kind) {
     case 'load':
-      void load(message.settings);
+      void load(message);
       break;
     case 'input': {
       const model = models.get(message.model)!;
@@ -98,9 +98,9 @@ const startOf = (batch: readonly Staged[]): RunStart => ({
   atMs: monotonicMs(),
 });
 
-async function load(settings: Extract<ToRunner, { kind: 'load' }>['settings']): Promise<void> {
+async function load({ settings, areTimesKnown }: Extract<ToRunner, { kind: 'load' }>): Promise<void> {
   try {
-    const loaded = await loadModels(ort, settings);
+    const loaded = await loadModels(ort, { ...settings, areTimesKnown });
     models = new Map(loaded.map((model) => [model.report.name, model]));
     const reports = loaded.map(({ report }) => report);
     post({ kind: 'loaded', models: reports });
