@@ -6,19 +6,11 @@ import { monotonicMs } from '../../src/clock.js';
 import type { Experiment, Outcome } from '../experiment.js';
 import { startLoad } from '../load/load.js';
 import type { Answer } from '../load/plan.js';
-import type { Peer } from '../peers/peer.js';
 import { busiest } from '../process-tree.js';
 import { time } from '../statistics.js';
 import { answeredText, runMsOf } from './answered.js';
 import { compare } from './comparison.js';
-import {
-  type Contender,
-  entrantsOf,
-  fresh,
-  interleaved,
-  iterationsPerMs,
-  type PeerBench,
-} from './entrants.js';
+import { type Contender, iterationsPerMs, measureFresh, type PeerBench } from './entrants.js';
 import { outcomeOf } from './outcome.js';
 import { started } from './running.js';
 
@@ -46,16 +38,9 @@ export const crash: Experiment<PeerBench> = {
 async function measure(bench: PeerBench): Promise<Outcome> {
   const { quick } = bench;
   const withinMs = quick ? 5000 : 15_000;
-  const servers = new Map<Peer, string>();
   const settings = { threads: cpus().length };
-  const measured = await interleaved(
-    bench,
-    { name: 'crash', entrants: entrantsOf(bench), repeats: quick ? 1 : 3 },
-    (entrant) =>
-      fresh(bench, { entrant, settings }, async (contender) => {
-        servers.set(contender.peer, contender.server.commandLine);
-        return await sampleOf(bench, contender, withinMs);
-      }),
+  const { measured, servers } = await measureFresh(bench, { name: 'crash', settings }, (contender) =>
+    sampleOf(bench, contender, withinMs),
   );
   return await outcomeOf({
     comparisons: [

@@ -5,19 +5,11 @@ import type { Experiment, Outcome } from '../experiment.js';
 import { answerTimeOf, latencyOf } from '../load/answers.js';
 import { startLoad } from '../load/load.js';
 import type { Answer, RequestForm } from '../load/plan.js';
-import type { Peer } from '../peers/peer.js';
 import { bars } from '../pictures.js';
 import { count, median, percent, percentiles, randomNumbers, sum, time } from '../statistics.js';
 import { answeredText } from './answered.js';
 import { compare, type Measured } from './comparison.js';
-import {
-  type Contender,
-  entrantsOf,
-  fresh,
-  interleaved,
-  iterationsPerMs,
-  type PeerBench,
-} from './entrants.js';
+import { type Contender, iterationsPerMs, measureFresh, type PeerBench } from './entrants.js';
 import { outcomeOf } from './outcome.js';
 import { quiet } from './running.js';
 
@@ -62,16 +54,9 @@ export const deadlines: Experiment<PeerBench> = {
 async function measure(bench: PeerBench): Promise<Outcome> {
   const { quick } = bench;
   const seconds = quick ? 2 : 20;
-  const servers = new Map<Peer, string>();
   const settings = { threads: cpus().length, patience: PATIENCE_MS / 1000 };
-  const measured = await interleaved(
-    bench,
-    { name: 'deadlines', entrants: entrantsOf(bench), repeats: quick ? 1 : 3 },
-    (entrant) =>
-      fresh(bench, { entrant, settings }, async (contender) => {
-        servers.set(contender.peer, contender.server.commandLine);
-        return await samplesOf(bench, contender, seconds);
-      }),
+  const { measured, servers } = await measureFresh(bench, { name: 'deadlines', settings }, (contender) =>
+    samplesOf(bench, contender, seconds),
   );
   const perLoad = LOADS.map((_, index) =>
     measured.map((each) => ({ ...each, samples: each.samples.map((samples) => samples[index]!) })),

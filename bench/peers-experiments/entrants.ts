@@ -100,14 +100,23 @@ export async function lineUp(bench: PeerBench, settings: Settings): Promise<Line
   return new LineUp(contenders, [...servers.values()], missing);
 }
 
-/** Measures with a server that was started for this alone. */
-export async function fresh<Sample>(
+/** Each entrant, in every pass with a server that was started for it alone. */
+export async function measureFresh<Sample>(
   bench: PeerBench,
-  { entrant, settings }: { entrant: Entrant; settings: Settings },
+  { name, settings }: { name: string; settings: Settings },
   measure: (contender: Contender) => Promise<Sample>,
-): Promise<Sample> {
-  await using server = await entrant.peer.start(bench, { ...settings, models: bench.models });
-  return await measure({ ...entrant, server });
+): Promise<{ measured: readonly Measured<Sample>[]; servers: ReadonlyMap<Peer, string> }> {
+  const servers = new Map<Peer, string>();
+  const measured = await interleaved(
+    bench,
+    { name, entrants: entrantsOf(bench), repeats: bench.quick ? 1 : 3 },
+    async (entrant) => {
+      await using server = await entrant.peer.start(bench, { ...settings, models: bench.models });
+      servers.set(entrant.peer, server.commandLine);
+      return await measure({ ...entrant, server });
+    },
+  );
+  return { measured, servers };
 }
 
 /**

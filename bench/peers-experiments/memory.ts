@@ -5,10 +5,10 @@ import { monotonicMs } from '../../src/clock.js';
 import type { Experiment, Outcome } from '../experiment.js';
 import { startLoad } from '../load/load.js';
 import { weighInput } from '../models.js';
-import type { Peer, PeerServer } from '../peers/peer.js';
+import type { PeerServer } from '../peers/peer.js';
 import { median } from '../statistics.js';
 import { compare } from './comparison.js';
-import { type Contender, entrantsOf, fresh, inTurn, interleaved, type PeerBench } from './entrants.js';
+import { type Contender, inTurn, measureFresh, type PeerBench } from './entrants.js';
 import { outcomeOf } from './outcome.js';
 import { started } from './running.js';
 
@@ -39,16 +39,9 @@ export const memory: Experiment<PeerBench> = {
 
 async function measure(bench: PeerBench): Promise<Outcome> {
   const { quick } = bench;
-  const servers = new Map<Peer, string>();
   const settings = { threads: 1, raw: true, queueLimit: WAITING + 100 };
-  const measured = await interleaved(
-    bench,
-    { name: 'memory', entrants: entrantsOf(bench), repeats: quick ? 1 : 3 },
-    (entrant) =>
-      fresh(bench, { entrant, settings }, async (contender) => {
-        servers.set(contender.peer, contender.server.commandLine);
-        return await sampleOf(bench, contender, quick ? 1000 : 3000);
-      }),
+  const { measured, servers } = await measureFresh(bench, { name: 'memory', settings }, (contender) =>
+    sampleOf(bench, contender, quick ? 1000 : 3000),
   );
   const ours = measured.filter(({ isOurs }) => isOurs).flatMap(({ samples }) => samples);
   const ratio = median(ours.map(({ grown }) => grown)) / PAYLOAD;

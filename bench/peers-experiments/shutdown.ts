@@ -7,18 +7,10 @@ import { monotonicMs } from '../../src/clock.js';
 import type { Experiment, Outcome } from '../experiment.js';
 import { startLoad } from '../load/load.js';
 import type { Answer } from '../load/plan.js';
-import type { Peer } from '../peers/peer.js';
 import { time } from '../statistics.js';
 import { answeredText } from './answered.js';
 import { compare } from './comparison.js';
-import {
-  type Contender,
-  entrantsOf,
-  fresh,
-  interleaved,
-  iterationsPerMs,
-  type PeerBench,
-} from './entrants.js';
+import { type Contender, iterationsPerMs, measureFresh, type PeerBench } from './entrants.js';
 import { outcomeOf } from './outcome.js';
 import { started } from './running.js';
 
@@ -44,16 +36,9 @@ export const shutdown: Experiment<PeerBench> = {
 
 async function measure(bench: PeerBench): Promise<Outcome> {
   const { quick } = bench;
-  const servers = new Map<Peer, string>();
   const settings = { threads: cpus().length };
-  const measured = await interleaved(
-    bench,
-    { name: 'shutdown', entrants: entrantsOf(bench), repeats: quick ? 1 : 3 },
-    (entrant) =>
-      fresh(bench, { entrant, settings }, async (contender) => {
-        servers.set(contender.peer, contender.server.commandLine);
-        return await sampleOf(bench, contender, quick ? 200 : 300);
-      }),
+  const { measured, servers } = await measureFresh(bench, { name: 'shutdown', settings }, (contender) =>
+    sampleOf(bench, contender, quick ? 200 : 300),
   );
   return await outcomeOf({
     comparisons: [

@@ -2,17 +2,9 @@
 
 import type { Experiment, Outcome } from '../experiment.js';
 import { byHey, type HeyAnswer } from '../load/hey.js';
-import type { Peer } from '../peers/peer.js';
 import { count, median, time } from '../statistics.js';
 import { compare, type Measured } from './comparison.js';
-import {
-  type Contender,
-  entrantsOf,
-  fresh,
-  interleaved,
-  iterationsPerMs,
-  type PeerBench,
-} from './entrants.js';
+import { type Contender, iterationsPerMs, measureFresh, type PeerBench } from './entrants.js';
 import { outcomeOf } from './outcome.js';
 import { waitOf } from './waiting.js';
 
@@ -39,16 +31,9 @@ async function measure(bench: PeerBench): Promise<Outcome> {
   const { quick } = bench;
   const seconds = quick ? 0.1 : 1;
   const timeoutSeconds = quick ? 4 : 30;
-  const servers = new Map<Peer, string>();
   const settings = { threads: 1, patience: timeoutSeconds };
-  const measured = await interleaved(
-    bench,
-    { name: 'thousand', entrants: entrantsOf(bench), repeats: quick ? 1 : 3 },
-    (entrant) =>
-      fresh(bench, { entrant, settings }, async (contender) => {
-        servers.set(contender.peer, contender.server.commandLine);
-        return await sampleOf(bench, contender, { seconds, timeoutSeconds });
-      }),
+  const { measured, servers } = await measureFresh(bench, { name: 'thousand', settings }, (contender) =>
+    sampleOf(bench, contender, { seconds, timeoutSeconds }),
   );
   return await outcomeOf({
     comparisons: [comparison(measured, { seconds, timeoutSeconds })],
