@@ -31,6 +31,7 @@ over loopback.
 
 Run it yourself: \`npm run bench\` for all, \`npm run bench -- --only turns,gap\` for some, \`--quick\` for a short look.
 \`npm run bench:peers\` holds oneslot against what people use instead (\`-- --help\` says how); it installs the others.
+With \`--provider cuda\` or \`webgpu\` both run on a GPU, in sections of their own; without, the processor stands in for it.
 `;
 
 export async function saveRaw(report: Report): Promise<void> {
