@@ -9,17 +9,15 @@ import { bars } from '../pictures.js';
 import { count, median, percent, percentiles, randomNumbers, sum, time } from '../statistics.js';
 import { answeredText } from './answered.js';
 import { compare, type Measured } from './comparison.js';
-import { type Contender, iterationsPerMs, measureFresh, type PeerBench } from './entrants.js';
+import { type BurnTimes, burnTimes, type Contender, measureFresh, type PeerBench } from './entrants.js';
 import { outcomeOf } from './outcome.js';
 import { quiet } from './running.js';
 
 const LOADS = [2, 10] as const;
-const SHORTEST_MS = 5;
+const SHORTEST_MS = 30;
 const LONGEST_MS = 200;
-/** Run times are spread evenly on a logarithmic scale; this is their mean. */
-const MEAN_MS = (LONGEST_MS - SHORTEST_MS) / Math.log(LONGEST_MS / SHORTEST_MS);
 const KINDS = 32;
-/** The run time of each kind. */
+/** The run time of each kind, as near as whole iterations come to it. */
 const RUNS_MS = Array.from(
   { length: KINDS },
   (_, index) => SHORTEST_MS * (LONGEST_MS / SHORTEST_MS) ** ((index + 0.5) / KINDS),
@@ -43,7 +41,7 @@ export const deadlines: Experiment<PeerBench> = {
   name: 'deadlines',
   title: 'Twice and ten times the load that fits, callers with deadlines',
   method:
-    `Burns of ${SHORTEST_MS} to ${LONGEST_MS} ms (spread evenly on a logarithmic scale, mean ${MEAN_MS.toFixed(0)} ms) arrive at random (Poisson) at ` +
+    `Burns of ${SHORTEST_MS} to ${LONGEST_MS} ms (spread evenly on a logarithmic scale) arrive at random (Poisson) at ` +
     `${LOADS.join(' and ')} times the rate that one slot can serve. Every caller has ${PATIENCE_MS / 1000} s of patience and then closes its connection: oneslot ` +
     'is told (Prefer: wait), HAProxy’s timeout queue and LitServe’s timeout are set to it, the others have no way to know. The ' +
     'share is the run times, as they are alone on the same server just before, of all answers that came in time, of the time that passed: an idle slot and ' +
@@ -53,7 +51,7 @@ export const deadlines: Experiment<PeerBench> = {
 
 async function measure(bench: PeerBench): Promise<Outcome> {
   const { quick } = bench;
-  const seconds = quick ? 2 : 20;
+  const seconds = quick ? 3 : 20;
   const settings = { threads: cpus().length, patience: PATIENCE_MS / 1000 };
   const { measured, servers } = await measureFresh(bench, { name: 'deadlines', settings }, (contender) =>
     samplesOf(bench, contender, seconds),
@@ -115,14 +113,13 @@ async function samplesOf(
   contender: Contender,
   seconds: number,
 ): Promise<readonly Sample[]> {
-  const perMs = await iterationsPerMs(bench, contender);
-  const forms = RUNS_MS.map((ms, index) => formOf(contender, Math.max(1, Math.round(ms * perMs)), index));
-  await warmUp(bench, contender, forms);
+  const kinds = kindsOf(contender, await burnTimes(bench, contender));
+  await warmUp(bench, contender, kinds);
   const samples: Sample[] = [];
   for (const overload of LOADS) {
     // What is still done for those who have left is no burden of the next load.
     if (samples.length > 0) await quiet(contender, QUIET_WITHIN_MS);
-    samples.push(await sampleOf(bench, contender, { overload, seconds, forms }));
+    samples.push(await sampleOf(bench, contender, { overload, seconds, kinds }));
   }
   return samples;
 }
@@ -130,7 +127,7 @@ async function samplesOf(
 async function sampleOf(
   bench: PeerBench,
   contender: Contender,
-  { overload, seconds, forms }: { overload: number; seconds: number; forms: readonly RequestForm[] },
+  { overload, seconds, kinds }: { overload: number; seconds: number; kinds: readonly Kind[] },
 ): Promise<Sample> {
   const { processes, progress } = bench;
   const { server } = contender;
@@ -138,8 +135,8 @@ async function sampleOf(
   const load = startLoad(
     {
       url: server.url,
-      forms,
-      schedule: poisson((overload * 1000) / MEAN_MS, seconds),
+      forms: kinds.map(({ form }) => form),
+      schedule: poisson((overload * 1000) / meanOf(kinds), seconds),
       giveUpMs: PATIENCE_MS,
     },
     { processes, progress },
@@ -152,23 +149,39 @@ async function sampleOf(
     });
   }, MEMORY_EVERY_MS);
   try {
-    return { ...foundIn(await load.answers, seconds), grown: most - rest };
+    return { ...foundIn(await load.answers, { kinds, seconds }), grown: most - rest };
   } finally {
     clearInterval(sampler);
   }
 }
 
-const formOf = ({ forms }: Contender, iterations: number, seed: number): RequestForm =>
-  forms.burn(iterations, seed, { prefer: `wait=${PATIENCE_MS / 1000}` });
+interface Kind {
+  readonly form: RequestForm;
+  /** Alone. */
+  readonly runMs: number;
+}
+
+function kindsOf({ forms }: Contender, { fixedMs, iterationsPerMs }: BurnTimes): readonly Kind[] {
+  return RUNS_MS.map((ms, index) => {
+    const iterations = Math.max(1, Math.round((ms - fixedMs) * iterationsPerMs));
+    const form = forms.burn(iterations, index, { prefer: `wait=${PATIENCE_MS / 1000}` });
+    return { form, runMs: fixedMs + iterations / iterationsPerMs };
+  });
+}
+
+const meanOf = (kinds: readonly Kind[]): number => sum(kinds.map(({ runMs }) => runMs)) / kinds.length;
 
 /** A few runs of every length, as a server has seen in its life: an estimator has something to go by. */
-async function warmUp({ processes }: PeerBench, { server }: Contender, forms: readonly RequestForm[]) {
+async function warmUp({ processes }: PeerBench, { server }: Contender, kinds: readonly Kind[]) {
   const schedule = { kind: 'in turn', connections: 1, calls: 12 } as const;
-  const some = forms.filter((_, index) => index % 3 === 0);
+  const some = kinds.filter((_, index) => index % 3 === 0).map(({ form }) => form);
   await startLoad({ url: server.url, forms: some, schedule }, { processes }).answers;
 }
 
-function foundIn(answers: readonly Answer[], seconds: number): Omit<Sample, 'grown'> {
+function foundIn(
+  answers: readonly Answer[],
+  { kinds, seconds }: { kinds: readonly Kind[]; seconds: number },
+): Omit<Sample, 'grown'> {
   const served = answers.filter(({ status }) => status === 200);
   const inTime = served.filter((answer) => answerTimeOf(answer) <= PATIENCE_MS);
   const refused = answers.filter(({ status }) => [429, 503, 504].includes(status));
@@ -177,7 +190,7 @@ function foundIn(answers: readonly Answer[], seconds: number): Omit<Sample, 'gro
   // The last ones to come have until the end of their patience, and the slot that much more time.
   const wallMs = seconds * 1000 + PATIENCE_MS;
   return {
-    share: sum(inTime.map(({ form }) => RUNS_MS[form]!)) / wallMs,
+    share: sum(inTime.map(({ form }) => kinds[form]!.runMs)) / wallMs,
     inTime: inTime.length,
     late: served.length - inTime.length,
     refusedMs: refused.length === 0 ? none : { p50: times.p50, p99: times.p99 },

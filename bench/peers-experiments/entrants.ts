@@ -10,6 +10,7 @@ import { addBurn, weighRepository } from '../models.js';
 import type { Forms, Peer, PeerServer, StartOptions } from '../peers/peer.js';
 import { PROJECT } from '../servers.js';
 import { median } from '../statistics.js';
+import { runMsOf } from './answered.js';
 import type { Measured } from './comparison.js';
 
 export interface PeerBench extends Bench {
@@ -163,15 +164,26 @@ export async function serversTable(servers: ReadonlyMap<Peer, string>): Promise<
   return { caption: 'Servers', head: ['server', 'versions', 'command line', 'what was shimmed'], rows };
 }
 
-/** How many iterations of burn take one ms alone, on this server. */
-export async function iterationsPerMs(bench: Bench, contender: Contender): Promise<number> {
-  const trial = TRIALS[bench.burnSize];
-  const pair = [trial.few, trial.many].map((iterations) => contender.forms.burn(iterations));
+/** How long burn runs on a server, alone. */
+export interface BurnTimes {
+  /** Of a run without iterations: the matrices have to be made. */
+  readonly fixedMs: number;
+  readonly iterationsPerMs: number;
+}
+
+export async function burnTimes(bench: Bench, contender: Contender): Promise<BurnTimes> {
+  const { few, many } = TRIALS[bench.burnSize];
+  const pair = [few, many].map((iterations) => contender.forms.burn(iterations));
   const forms = Array<readonly RequestForm[]>(TRIAL_TIMES).fill(pair).flat();
   // The first pair finds everything cold.
-  const timesMs = (await inTurn(bench, contender, forms)).slice(2).map(({ sentMs, endMs }) => endMs - sentMs);
-  const every = (first: number): number => median(timesMs.filter((_, index) => index % 2 === first));
-  return (trial.many - trial.few) / (every(1) - every(0));
+  const runsMs = (await inTurn(bench, contender, forms)).slice(2).map(runMsOf);
+  const every = (first: number): number => median(runsMs.filter((_, index) => index % 2 === first));
+  const iterationsPerMs = (many - few) / (every(1) - every(0));
+  return { fixedMs: Math.max(0, every(0) - few / iterationsPerMs), iterationsPerMs };
+}
+
+export async function iterationsPerMs(bench: Bench, contender: Contender): Promise<number> {
+  return (await burnTimes(bench, contender)).iterationsPerMs;
 }
 
 const TRIAL_TIMES = 5;
