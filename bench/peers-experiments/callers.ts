@@ -5,7 +5,7 @@ import type { Experiment, Outcome } from '../experiment.js';
 import { latencyOf } from '../load/answers.js';
 import { median, sum, time } from '../statistics.js';
 import { runMsOf } from './answered.js';
-import { compare, lowest, type Measured, SHARING_FILLS } from './comparison.js';
+import { compare, lowest, type Measured, WHY_RUNS } from './comparison.js';
 import {
   atOnce,
   type Contender,
@@ -91,7 +91,7 @@ function perCallers(
     pick: (sample: Sample) => pick(sample.rounds[index]!, sample),
     write: (value: number) => `${value.toFixed(2)}×`,
     // A lone caller has nobody to lose to.
-    ...(n > 1 && { better: 'lower' as const, why: SHARING_FILLS }),
+    ...(n > 1 && { better: 'lower' as const, why: WHY_RUNS }),
   }));
   return compare(caption, { measured, columns });
 }

@@ -42,9 +42,10 @@ export interface Comparison {
   readonly notes: readonly string[];
 }
 
-/** Why sharing can win where runs compute. */
-export const SHARING_FILLS =
-  'Who shares fills what one run alone leaves idle of a processor; each of the runs takes longer for it.';
+/** Why another can be better where runs compute. */
+export const WHY_RUNS =
+  'On the CPU, oneslot’s threads sleep while they wait for each other, where ONNX Runtime’s default spins: some 4 % of a run, ' +
+  'for a server that hears (allow_spinning in model.json). On a GPU, who shares fills what one run leaves idle, and each takes longer.';
 
 /** Stands behind a figure of ours that another server betters. */
 export const BEHIND = '▼';

@@ -6,7 +6,7 @@ import type { Experiment, Outcome } from '../experiment.js';
 import { latencyOf } from '../load/answers.js';
 import { runLoad } from '../load/load.js';
 import { median, sum, time } from '../statistics.js';
-import { compare, lowest, SHARING_FILLS } from './comparison.js';
+import { compare, lowest, WHY_RUNS } from './comparison.js';
 import {
   atOnce,
   type Contender,
@@ -71,14 +71,14 @@ async function measure(bench: PeerBench): Promise<Outcome> {
             pick: (sample) => sum(sample.atOnceMs) / 2 / (1.5 * idealMs),
             write: ratio,
             better: 'lower',
-            why: SHARING_FILLS,
+            why: WHY_RUNS,
           },
           {
             head: 'last at once ÷ 2 S',
             pick: (sample) => sample.atOnceMs[1]! / (2 * idealMs),
             write: ratio,
             better: 'lower',
-            why: SHARING_FILLS,
+            why: WHY_RUNS,
           },
           {
             head: 'health check meanwhile',
