@@ -8,12 +8,12 @@ import { setFlagsFromString } from 'node:v8';
 import { MessageChannel } from 'node:worker_threads';
 
 /**
- * For this process, before it takes large memory: V8's heap may grow to four times what is in use before it is searched.
+ * For this process, before it takes large memory: V8's heap may grow to twice what is in use before it is searched.
  * V8 holds array buffers against the heap's next limit, and after a rest that is so close above a small heap that each body
- * of 10 MB is a reason to search all of it.
+ * of 10 MB is a reason to search all of it. Four times would keep more garbage and gain nothing.
  */
 export function expectLargeMemory(): void {
-  setFlagsFromString('--heap-growing-percent=300');
+  setFlagsFromString('--heap-growing-percent=100');
 }
 
 /** Below this, what V8 finds by itself is no trouble. */
