@@ -83,7 +83,7 @@ async function checkTooMuch(scraped: Scraped): Promise<string> {
     );
   const seen = await see(scraped, load);
   const { busyRatio, demand, offeredLoad, refusedLoad } = seen.truth;
-  assert.ok(refusedLoad > 2, `too little is refused to tell: ${refusedLoad}`);
+  assert.ok(refusedLoad > 0.5, `too little is refused to tell: ${refusedLoad}`);
   return inWords([
     // The gauge is that of one moment, and a place may have been free just then.
     await isNear(seen, 'oneslot:demand:sum', demand + refusedLoad, { share: 0.3, plus: 1 }),
