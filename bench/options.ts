@@ -9,7 +9,8 @@ import { Progress } from './progress.js';
 export interface BenchOptions {
   readonly quick: boolean;
   readonly provider: BenchProvider;
-  readonly burnSize?: BurnSize;
+  /** One of `BURN_SIZES`, as it was written. */
+  readonly burnSize?: string;
 }
 
 /** @param texts what `--quick` means for this command, and its burns on the CPU */

@@ -37,7 +37,10 @@ export async function runAll<Of extends Bench>({ experiments, bench, all, out }:
   const reports: Report[] = [];
   let failed = 0;
   for (const each of experiments) {
-    if (each.needsGpu && bench.provider === 'cpu') continue;
+    if (each.needsGpu && bench.provider === 'cpu') {
+      progress.say(`${each.name} is left out: it needs a GPU, with --provider cuda or webgpu`);
+      continue;
+    }
     const experiment = onProvider(each, bench.provider);
     progress.say(`${experiment.name}: ${experiment.title}`);
     await runOne(experiment, bench).then(

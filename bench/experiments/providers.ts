@@ -1,4 +1,5 @@
-// What a GPU does with each shipped model: whether it loads, how much of it runs there, how fast, and the same answers?
+// What a GPU does with the shipped models: whether one loads, how much of it runs there, how fast, and how near its answers
+// are to the CPU's. The sentence-embedder is left out: its model.json chooses the CPU.
 
 import { readFile } from 'node:fs/promises';
 import { type BurnSize, burn, inTurn } from '../burns.js';

@@ -32,6 +32,11 @@ export class KnownLoad {
     readonly iterations: number,
   ) {}
 
+  /** Seconds that the last run took; a twentieth where there was none yet. */
+  get lastRan(): number {
+    return this.answers.findLast(({ code }) => code === 'completed')?.ran ?? 0.05;
+  }
+
   /** Calls again and again until the load stops, after the pause that each answer earns. */
   add(call: (load: KnownLoad) => Promise<Answer>, pauseSeconds: (answered: Answered) => number): void {
     this.#callers.push(this.#callOn(call, pauseSeconds));
