@@ -5,7 +5,7 @@
 
 import { isMainThread } from 'node:worker_threads';
 
-type Feeds = Record<string, { readonly data: BigInt64Array }>;
+type Feeds = Record<string, { readonly data: BigInt64Array; readonly dims: readonly number[] }>;
 
 const isSessionThread = !isMainThread && process.argv[1]?.endsWith('session-thread.js');
 
@@ -19,7 +19,8 @@ if (isSessionThread) {
     const { iterations } = feeds;
     if (iterations !== undefined) {
       wait(Number(iterations.data[0]));
-      iterations.data[0] = 1n;
+      // The caller's own feeds stay: a warm-up runs on them more than once.
+      feeds = { ...feeds, iterations: new ort.Tensor('int64', [1n], iterations.dims) as never };
     }
     return run.call(this, feeds, ...rest);
   };
