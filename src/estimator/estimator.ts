@@ -77,13 +77,17 @@ class Fit {
     return offset + slope * cost;
   }
 
-  /** Undefined where the costs were too much alike to tell, or where noise makes the line fall or start below zero. */
+  /**
+   * Undefined where the costs were too much alike to tell, or where noise makes the line fall. Where noise makes it
+   * start below zero, the fixed part is too small to see, and time goes by the cost alone.
+   */
   get #line(): Line | undefined {
     const spread = this.#weight * this.#xx - this.#x * this.#x;
     if (spread <= LEAST_SPREAD * this.#weight * this.#xx) return undefined;
     const slope = (this.#weight * this.#xy - this.#x * this.#y) / spread;
     const offset = (this.#y - slope * this.#x) / this.#weight;
-    return slope > 0 && offset >= 0 ? { offset, slope } : undefined;
+    if (slope <= 0) return undefined;
+    return offset >= 0 ? { offset, slope } : this.#proportion;
   }
 
   /** As model.json promises; where only a cost of zero has run, as long as that took. */

@@ -81,6 +81,12 @@ describe('of a model whose time is proportional to a cost', () => {
     expect(estimate(1_000)!.leastMs).toBe(estimate(1_000)!.meanMs);
   });
 
+  test('two costs without a fixed part tell as much, though noise may set it below zero', () => {
+    const estimate = costed([200, 2.2], [5_000, 60]);
+    expectNear(estimate(1_000_000)!.meanMs, 12_000, 10);
+    expect(estimate(1_000_000)!.leastMs).toBe(estimate(1_000_000)!.meanMs);
+  });
+
   test('costs that are nearly the same tell no slope, however their times vary', () => {
     const random = seededRandom(3);
     const samples = Array.from(
