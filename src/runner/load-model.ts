@@ -1,5 +1,6 @@
 // Loading a model in the runner: a session on the provider asked for, proved by a profiled warm-up run.
 
+import { isDeepStrictEqual } from 'node:util';
 import type * as Ort from 'onnxruntime-node';
 import { monotonicMs } from '../clock.js';
 import { batchAxis } from '../model-repository/batch-axis.js';
@@ -39,8 +40,8 @@ const PROFILE_NAMES: Readonly<Record<Provider, string>> = {
 };
 
 export interface LoadOptions extends RunnerSettings {
-  /** Nobody needs to be told how long warm-up runs take. */
-  readonly areTimesKnown: boolean;
+  /** What an earlier runner of this server told of its models. */
+  readonly known: readonly LoadReport[];
 }
 
 /** Loads all models in turn. Rejects with an Error that names the model and the reason. */
@@ -59,7 +60,10 @@ export async function loadModels(ort: typeof Ort, settings: LoadOptions): Promis
 /** `auto` takes the first provider that loads, runs and does part of the work. */
 async function loadOnChoice(ort: typeof Ort, files: ModelFiles, settings: LoadOptions): Promise<LoadedModel> {
   const choice: ProviderChoice = files.settings.provider ?? settings.provider;
-  if (choice !== 'auto') return await loadOn(ort, files, { ...settings, provider: choice });
+  if (choice !== 'auto') {
+    const chosen = { ...settings, provider: choice };
+    return (await loadAgain(ort, files, chosen)) ?? (await loadOn(ort, files, chosen));
+  }
   const reasons: string[] = [];
   for (const provider of autoProviders(settings)) {
     try {
@@ -77,8 +81,35 @@ const autoProviders = ({ requireGpu }: RunnerSettings): readonly Provider[] =>
 
 type LoadSettings = LoadOptions & { readonly provider: Provider };
 
+const knownOf = ({ name }: ModelFiles, { known }: LoadOptions): LoadReport | undefined =>
+  known.find((report) => report.name === name);
+
+/**
+ * On the CPU nothing can have changed since an earlier runner proved the model, and callers wait: its report holds
+ * still. A GPU may be lost or shared by now. Undefined where the model must be proved.
+ */
+async function loadAgain(
+  ort: typeof Ort,
+  files: ModelFiles,
+  settings: LoadSettings,
+): Promise<LoadedModel | undefined> {
+  const known = knownOf(files, settings);
+  if (known === undefined || settings.provider !== 'cpu') return undefined;
+  const startedMs = monotonicMs();
+  const session = await ort.InferenceSession.create(files.path, sessionOptions(files, settings));
+  const signature = signatureOf(session);
+  // The file is another one by now.
+  if (!isDeepStrictEqual(signature, known.signature)) return undefined;
+  const { warmup: _, ...report } = known;
+  return {
+    session,
+    batchAxes: batchAxesOf(files, signature),
+    report: { ...report, loadMs: monotonicMs() - startedMs },
+  };
+}
+
 async function loadOn(ort: typeof Ort, files: ModelFiles, settings: LoadSettings): Promise<LoadedModel> {
-  const { provider, requireGpu, areTimesKnown } = settings;
+  const { provider, requireGpu } = settings;
   if (requireGpu && provider === 'cpu' && !choosesCpu(files))
     throw new Error('a GPU is required, but its provider is cpu');
   checkBackend(ort, provider);
@@ -98,8 +129,8 @@ async function loadOn(ort: typeof Ort, files: ModelFiles, settings: LoadSettings
   if (warm.inputs !== undefined) proveProvider(provider, work, { requireGpu, proved: profile.writable });
   else if (provider !== 'cpu') throw new Error(`provider ${provider} can't be proved: ${warm.warning}`);
   // Timed without the profiler, which would slow down a run of many small nodes manyfold.
-  const runMs =
-    warm.inputs === undefined || areTimesKnown ? [] : await timeRuns(warm.inputs, { signature, run });
+  const isKnown = knownOf(files, settings) !== undefined;
+  const runMs = warm.inputs === undefined || isKnown ? [] : await timeRuns(warm.inputs, { signature, run });
   if (batchAxes !== undefined && warm.inputs !== undefined) {
     await proveBatch({ session, axes: batchAxes, inputs: warm.inputs, run });
   }

@@ -32,8 +32,8 @@ export type ToRunner =
   | {
       readonly kind: 'load';
       readonly settings: RunnerSettings;
-      /** An earlier runner has told how long warm-up runs take. */
-      readonly areTimesKnown: boolean;
+      /** What this server's last runner told of its models; empty where this is the first. */
+      readonly known: readonly LoadReport[];
     }
   | {
       readonly kind: 'input';

@@ -65,11 +65,10 @@ export class Runner {
   readonly #options: RunnerOptions;
   #state: RunnerState = { kind: 'stopped' };
   #child: ChildProcess | undefined;
-  /** Ever. */
-  #hasLoaded = false;
   #killReason: KillReason | undefined;
   #lastWords: string[] = [];
-  #loadedOnce = false;
+  /** What the last one that loaded told; empty where none has. */
+  #known: readonly LoadReport[] = [];
   #loadMs: number | undefined;
   #timer: NodeJS.Timeout | undefined;
 
@@ -87,7 +86,7 @@ export class Runner {
 
   /** Whether it has ever been up: then whoever is queued waits for its replacement. */
   get loadedOnce(): boolean {
-    return this.#loadedOnce;
+    return this.#known.length > 0;
   }
 
   /** Duration of the last start, from spawn to loaded: what replacing the runner costs. */
@@ -147,7 +146,7 @@ export class Runner {
     });
     this.#child = child;
     this.#listen(child);
-    this.#send({ kind: 'load', settings: this.#options.settings, areTimesKnown: this.#hasLoaded });
+    this.#send({ kind: 'load', settings: this.#options.settings, known: this.#known });
     this.#timer = setTimeout(() => this.kill('run_timeout'), this.#options.loadTimeoutMs);
     this.#options.log.info({ pid: child.pid, attempt: attempts + 1 }, 'runner starting');
   }
@@ -222,9 +221,8 @@ export class Runner {
     if (this.#state.kind !== 'starting') return;
     clearTimeout(this.#timer);
     this.#loadMs = monotonicMs() - this.#state.sinceMs;
-    this.#loadedOnce = true;
+    this.#known = reports;
     this.#state = { kind: 'up' };
-    this.#hasLoaded = true;
     this.#options.log.info({ pid: this.pid, loadMs: Math.round(this.#loadMs) }, 'runner up');
     this.#options.listener.loaded(reports);
   }

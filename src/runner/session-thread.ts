@@ -98,9 +98,9 @@ const startOf = (batch: readonly Staged[]): RunStart => ({
   atMs: monotonicMs(),
 });
 
-async function load({ settings, areTimesKnown }: Extract<ToRunner, { kind: 'load' }>): Promise<void> {
+async function load({ settings, known }: Extract<ToRunner, { kind: 'load' }>): Promise<void> {
   try {
-    const loaded = await loadModels(ort, { ...settings, areTimesKnown });
+    const loaded = await loadModels(ort, { ...settings, known });
     models = new Map(loaded.map((model) => [model.report.name, model]));
     const reports = loaded.map(({ report }) => report);
     post({ kind: 'loaded', models: reports });

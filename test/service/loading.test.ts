@@ -1,10 +1,12 @@
 // Models that load, models that do not, and what the server says of them.
 
+import { watch } from 'node:fs';
 import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { PROJECT, startOneslot } from '../support/oneslot.js';
+import { burn } from '../support/burns.js';
+import { type Oneslot, PROJECT, startOneslot } from '../support/oneslot.js';
 import { until } from '../support/until.js';
 
 let models: string;
@@ -90,6 +92,51 @@ test('what is loaded is told by /models, /models/{model} and the log', async () 
   expect(
     await oneslot.metric('oneslot_model_loaded', { model: 'digits', version: '1', provider: 'cpu' }),
   ).toBe(1);
+});
+
+describe('the next runner', () => {
+  /** The folders of profiles that a server writes to this one; each model that is proved makes one. */
+  function profilesIn(folder: string) {
+    const names = new Set<string>();
+    const watcher = watch(folder, (_, name) => {
+      if (name?.startsWith('oneslot-profile-')) names.add(name);
+    });
+    return { names, [Symbol.dispose]: () => watcher.close() };
+  }
+
+  async function replaceRunner(oneslot: Oneslot): Promise<void> {
+    const before = oneslot.runnerPid!;
+    process.kill(before, 'SIGKILL');
+    await until(async () => oneslot.runnerPid !== before && (await oneslot.isReady()));
+  }
+
+  test('on the CPU proves nothing again, and tells and answers the same', async () => {
+    await ship('burn');
+    await ship('digits');
+    using profiles = profilesIn(models);
+    await using oneslot = await startOneslot({ models, env: { TMPDIR: models } });
+    await until(() => profiles.names.size === 2);
+    const { loadMs: _, ...before } = (await oneslot.get('/models/digits')).body;
+    await replaceRunner(oneslot);
+    const { loadMs, ...after } = (await oneslot.get('/models/digits')).body;
+    expect(after).toEqual(before);
+    expect(loadMs).toBeGreaterThan(0);
+    expect((await burn(oneslot, 1)).body.outputs.checksum).toBe(525110);
+    expect(profiles.names.size).toBe(2);
+  });
+
+  test('proves a model whose file has become another', async () => {
+    await ship('burn');
+    await cp(join(models, 'burn'), join(models, 'changing'), { recursive: true });
+    await rm(join(models, 'changing', 'model.json'));
+    using profiles = profilesIn(models);
+    await using oneslot = await startOneslot({ models, env: { TMPDIR: models } });
+    await until(() => profiles.names.size === 2);
+    await cp(`${PROJECT}models/digits/1/model.onnx`, join(models, 'changing', '1', 'model.onnx'));
+    await replaceRunner(oneslot);
+    expect((await oneslot.get('/models/changing')).body.inputs[0].name).toBe('image');
+    await until(() => profiles.names.size === 3);
+  });
 });
 
 test('of several models none is the default: /predict lists them', async () => {
