@@ -12,6 +12,7 @@ import type { Express, Request } from 'express';
 import { ServiceError } from '../errors.js';
 import { expectsContinue } from './body.js';
 import { frontOf, type RequestListener } from './front.js';
+import { messageClassesOf } from './message-classes.js';
 import { problemOf } from './problem.js';
 
 export interface ServerOptions {
@@ -47,6 +48,7 @@ export async function listen(app: Express, options: ServerOptions): Promise<List
       requestTimeout: options.requestTimeoutMs,
       // Node would answer without a word.
       requireHostHeader: false,
+      ...messageClassesOf(app),
     },
     front,
   );
