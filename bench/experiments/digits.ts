@@ -51,7 +51,7 @@ async function measure(bench: Bench): Promise<Outcome> {
   const label = await sameAnswers(contenders, body);
   const { saturate, generator } = await saturation(bench);
   const measured: Measured[] = [];
-  const seconds = quick ? 3 : 10;
+  const seconds = quick ? 3 : 5;
   for (let repeat = 0; repeat <= (quick ? 3 : 5); repeat += 1) {
     progress.step(`digits, ${repeat === 0 ? 'warming up' : `pass ${repeat}`}`);
     const pass = await measurePass(bench, contenders, {

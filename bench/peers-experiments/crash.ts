@@ -30,14 +30,14 @@ export const crash: Experiment<PeerBench> = {
   method:
     `${1 + WAITING} equal burns of half a second are sent at once; while the first one runs, the process that uses most of the processor gets SIGKILL. Then a new caller comes every ` +
     `${PROBE_EVERY_MS} ms, each for a short burn. The next run is that of the first answer with 200 after the kill, of whoever: the time until that answer, less its run. It is waited for for ` +
-    '15 s (5 s in a quick run). Servers without a process to look after them need somebody else who starts them again, which is not ' +
+    '15 s (3 s in a quick run). Servers without a process to look after them need somebody else who starts them again, which is not ' +
     'part of this. Each server is started for this alone.',
   run: measure,
 };
 
 async function measure(bench: PeerBench): Promise<Outcome> {
   const { quick } = bench;
-  const withinMs = quick ? 5000 : 15_000;
+  const withinMs = quick ? 3000 : 15_000;
   const settings = { threads: cpus().length };
   const { measured, servers } = await measureFresh(bench, { name: 'crash', settings }, (contender) =>
     sampleOf(bench, contender, withinMs),
@@ -68,7 +68,7 @@ async function measure(bench: PeerBench): Promise<Outcome> {
             pick: ({ nextMs }) => nextMs,
             write: time,
             better: 'lower',
-            why: 'Their new worker starts faster: it loads its models and proves nothing of them.',
+            why: 'Their new worker is one process with one interpreter; oneslot’s runner starts Node, then its session thread, then ONNX Runtime.',
           },
         ],
       }),

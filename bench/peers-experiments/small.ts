@@ -27,7 +27,7 @@ async function measure(bench: PeerBench): Promise<Outcome> {
   const { saturate, generator } = await saturation(bench);
   const digit = await digitBody();
   await checkLabels(line.contenders, digit);
-  const seconds = quick ? 1 : 5;
+  const seconds = quick ? 1 : 3;
   for (const contender of line.contenders.filter(({ isAgain }) => !isAgain)) {
     progress.step(`small, warming up ${contender.name}`);
     await sampleOf(contender, { digit, saturate, seconds: 1, connections: [64] });
