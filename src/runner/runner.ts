@@ -67,6 +67,8 @@ export class Runner {
   #child: ChildProcess | undefined;
   #killReason: KillReason | undefined;
   #lastWords: string[] = [];
+  /** What this one said itself; whatever else it wrote stands in the log. */
+  #loadFailure: string | undefined;
   /** What the last one that loaded told; empty where none has. */
   #known: readonly LoadReport[] = [];
   #loadMs: number | undefined;
@@ -132,6 +134,7 @@ export class Runner {
   #spawn(attempts: number, failure: string | undefined): void {
     this.#killReason = undefined;
     this.#lastWords = [];
+    this.#loadFailure = undefined;
     this.#state = {
       kind: 'starting',
       sinceMs: monotonicMs(),
@@ -205,7 +208,7 @@ export class Runner {
         this.#loaded(message.models);
         break;
       case 'load_failed':
-        this.#note(message.message);
+        this.#loadFailure = message.message;
         this.#child?.kill('SIGKILL');
         break;
       case 'started':
@@ -242,6 +245,7 @@ export class Runner {
   }
 
   #causeOfDeath(code: number | null, signal: NodeJS.Signals | null): string {
+    if (this.#loadFailure !== undefined) return this.#loadFailure;
     const how = this.#killReason ?? (signal === null ? `exit code ${code}` : `signal ${signal}`);
     return this.#lastWords.length === 0 ? `the runner ended with ${how}` : this.#lastWords.join('\n');
   }

@@ -52,6 +52,18 @@ describe('a model that can not be loaded', () => {
     expect((await oneslot.get('/models/broken')).body.inputs[0].name).toBe('image');
   });
 
+  test('is not ready for that reason alone, whatever else its runner wrote', async () => {
+    await breakModel('broken');
+    const env = { NODE_OPTIONS: '--import data:text/javascript,console.error("a_warning")' };
+    await using oneslot = await startOneslot({ models, ready: false, env });
+    await oneslot.logs(({ runner }) => runner === 'a_warning');
+    const reasons = await until(async () => {
+      const { body } = await oneslot.get('/readyz');
+      return /broken/.test(JSON.stringify(body.reasons)) && body.reasons.join();
+    });
+    expect(reasons).not.toContain('a_warning');
+  });
+
   test('with a model.json that does not fit its model says so', async () => {
     await ship('digits');
     await writeFile(join(models, 'digits', 'model.json'), '{"cost": "imge"}');
