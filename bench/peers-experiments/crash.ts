@@ -68,7 +68,7 @@ async function measure(bench: PeerBench): Promise<Outcome> {
             pick: ({ nextMs }) => nextMs,
             write: time,
             better: 'lower',
-            why: 'Their new worker is one process with one interpreter; oneslot’s runner starts Node, then its session thread, then ONNX Runtime.',
+            why: 'Their new worker is one process with one interpreter; oneslot’s runner starts Node, two threads and ONNX Runtime.',
           },
         ],
       }),

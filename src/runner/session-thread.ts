@@ -1,15 +1,16 @@
 // The runner's session thread: holds the ONNX Runtime sessions, runs one model at a time, and between two runs
 // takes the next one from what was staged meanwhile, so that the slot's idle gap is a few microseconds.
 
-import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import { receiveMessageOnPort } from 'node:worker_threads';
 import * as ort from 'onnxruntime-node';
 import { monotonicMs } from '../clock.js';
 import { giveBack } from '../memory.js';
 import type { Tensor } from '../tensor.js';
+import { port, unwritten } from './io.js';
 import { type LoadedModel, loadModels } from './load-model.js';
 import { ortMessage } from './ort-error.js';
 import { hideFloat16Array } from './ort-tensors.js';
-import { Outlet, type Unwritten } from './outlet.js';
+import { Outlet } from './outlet.js';
 import {
   decodeFrame,
   encodeFrame,
@@ -30,8 +31,7 @@ interface Staged extends RunInput {
   readonly frame: Uint8Array;
 }
 
-const port = parentPort!;
-const outlet = new Outlet(port, workerData as Unwritten);
+const outlet = new Outlet(port, unwritten);
 const staged = new Map<PredictionId, Staged>();
 let models: ReadonlyMap<string, LoadedModel> = new Map();
 let plan: Plan = [];

@@ -54,7 +54,7 @@ describe('a model that can not be loaded', () => {
 
   test('is not ready for that reason alone, whatever else its runner wrote', async () => {
     await breakModel('broken');
-    const env = { NODE_OPTIONS: '--import data:text/javascript,console.error("a_warning")' };
+    const env = { NODE_OPTIONS: "--import data:text/javascript,console.error('a_warning')" };
     await using oneslot = await startOneslot({ models, ready: false, env });
     await oneslot.logs(({ runner }) => runner === 'a_warning');
     const reasons = await until(async () => {

@@ -7,7 +7,7 @@ import { isMainThread } from 'node:worker_threads';
 
 type Feeds = Record<string, { readonly data: BigInt64Array; readonly dims: readonly number[] }>;
 
-const isSessionThread = !isMainThread && process.argv[1]?.endsWith('session-thread.js');
+const isSessionThread = isMainThread && process.argv[1]?.endsWith('runner-main.js');
 
 if (isSessionThread) {
   const ort = await import('onnxruntime-node');
