@@ -5,7 +5,7 @@ import { WaitTimes } from '../../../src/plan/wait-times.js';
 import { burnReference } from '../../support/burn-reference.js';
 import { BURN_SIZE } from '../../support/fixture-models.js';
 import { call, type Reply } from '../balancing/calls.js';
-import { ARRIVALS, PHASES, type Phase, RUN_TIMES, SEED, TARGET } from './day.js';
+import { ARRIVALS, type Phase, RUN_TIMES, SEED, SEGMENTS, TARGET } from './day.js';
 import type { DayClock } from './day-clock.js';
 import type { Replica, Replicas } from './replicas.js';
 import type { Timeline } from './timeline.js';
@@ -37,7 +37,7 @@ export class Callers {
   readonly #replicas: Replicas;
   readonly #timeline: Timeline;
   readonly #waits = new WaitTimes();
-  readonly #waitsOf = new Map<Phase, WaitTimes>([...PHASES.keys()].map((phase) => [phase, new WaitTimes()]));
+  readonly #waitsOf = new Map<Phase, WaitTimes>(SEGMENTS.map(({ phase }) => [phase, new WaitTimes()]));
   readonly #wrong: string[] = [];
   #count = 0;
   #askedAgain = 0;
@@ -107,7 +107,7 @@ export class Callers {
     const wait = Math.max(0, this.#clock.now - dueAt - this.#clock.ofMs(Number(runMs)));
     this.#waits.add(wait);
     this.#timeline.served(dueAt, wait);
-    const [phase] = [...PHASES].find(([, { from, to }]) => dueAt >= from && dueAt < to)!;
+    const { phase } = SEGMENTS.find(({ from, to }) => dueAt >= from && dueAt < to)!;
     this.#waitsOf.get(phase)!.add(wait);
   }
 }

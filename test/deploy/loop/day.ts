@@ -10,10 +10,10 @@ import { type Outcome, simulate } from '../../../src/plan/simulate.js';
 
 export const SEED = 1;
 
-/** Minutes, and arrivals a second. */
+/** Minutes, and arrivals a second. A burst begins with its rise, for which nobody has started replicas yet. */
 const PROFILE = [
   ['steady', 30, 0.5],
-  ['rise', 5, 0.75],
+  ['burst', 5, 0.75],
   ['burst', 40, 1],
   ['ebb', 25, 0.5],
   ['night', 15, 0.25],
@@ -23,31 +23,31 @@ export type Phase = (typeof PROFILE)[number][0];
 
 const MINUTE = 60;
 
-export interface Span {
+interface Segment {
+  readonly phase: Phase;
   readonly from: number;
   readonly to: number;
+  readonly rate: number;
 }
 
-function spans(): ReadonlyMap<Phase, Span & { readonly rate: number }> {
+function segments(): readonly Segment[] {
   let from = 0;
-  return new Map(
-    PROFILE.map(([phase, minutes, rate]) => {
-      const span = { from, to: from + minutes * MINUTE, rate };
-      from = span.to;
-      return [phase, span] as const;
-    }),
-  );
+  return PROFILE.map(([phase, minutes, rate]) => {
+    const segment = { phase, from, to: from + minutes * MINUTE, rate };
+    from = segment.to;
+    return segment;
+  });
 }
 
-export const PHASES = spans();
-export const ARRIVALS = new Arrivals([...PHASES.values()]);
+export const SEGMENTS = segments();
+export const ARRIVALS = new Arrivals(SEGMENTS);
 export const RUN_TIMES = runTimesOf(6, 0.5);
 /** 95 % wait no longer than ten runs take. */
 export const TARGET = { quantile: 0.95, wait: 60 };
 /** From asking for a replica to its first prediction. */
 export const STARTUP = 90;
 /** When one of the replicas dies. */
-export const DEATH = PHASES.get('ebb')!.from + 10 * MINUTE;
+export const DEATH = SEGMENTS.find(({ phase }) => phase === 'ebb')!.from + 10 * MINUTE;
 
 export const MIN_REPLICAS = 1;
 export const MAX_REPLICAS = 12;
