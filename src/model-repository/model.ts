@@ -74,6 +74,8 @@ export interface ModelFiles {
 export interface LoadReport {
   readonly name: string;
   readonly version: string;
+  /** Differs where the model's file is not the one any more that this is told of. */
+  readonly stamp: string;
   readonly signature: Signature;
   readonly provider: Provider;
   readonly nodes: Readonly<Record<string, number>>;

@@ -2,7 +2,7 @@
 
 import type * as Ort from 'onnxruntime-node';
 import type { Tensor, Tensors } from '../tensor.js';
-import type { BatchAxes } from './load-model.js';
+import type { BatchAxes } from './loaded-model.js';
 import { ortMessage } from './ort-error.js';
 import { stack, unstack } from './stack.js';
 

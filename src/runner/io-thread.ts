@@ -25,9 +25,12 @@ function endProcess(): void {
 }
 
 process.on('uncaughtException', (error) => {
-  // A thread's own stderr goes by way of the main thread, which may be in a run.
-  writeSync(STDERR_FD, `I/O thread: ${error.stack ?? String(error)}\n`);
-  endProcess();
+  try {
+    // A thread's own stderr goes by way of the main thread, which may be in a run.
+    writeSync(STDERR_FD, `I/O thread: ${error.stack ?? String(error)}\n`);
+  } finally {
+    endProcess();
+  }
 });
 
 /** As much as the kernel holds for a reader: a large input comes in fewer pieces, into memory that is there already. */

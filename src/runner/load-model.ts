@@ -1,6 +1,6 @@
 // Loading a model in the runner: a session on the provider asked for, proved by a profiled warm-up run.
 
-import { isDeepStrictEqual } from 'node:util';
+import { stat } from 'node:fs/promises';
 import type * as Ort from 'onnxruntime-node';
 import { monotonicMs } from '../clock.js';
 import { batchAxis } from '../model-repository/batch-axis.js';
@@ -9,35 +9,19 @@ import type { LoadReport, ModelFiles, Provider, ProviderChoice } from '../model-
 import { ELEMENT_TYPES, type ElementType, type Signature, type TensorSpec, type Tensors } from '../tensor.js';
 import { workloadOf } from '../workload.js';
 import { proveBatch } from './batch-proof.js';
+import type { BatchAxes, LoadedModel } from './loaded-model.js';
 import { ortMessage } from './ort-error.js';
-import { Profile, type ProfiledWork } from './profile.js';
+import { Profile } from './profile.js';
 import type { RunnerSettings } from './protocol.js';
+import { proveProvider } from './provider-proof.js';
 import { runTensors } from './run.js';
+import { type SessionSettings, sessionOptions } from './session-options.js';
 import { warmupInputs } from './warmup.js';
-
-/** For every input and output the axis along which predictions are joined. */
-export interface BatchAxes {
-  readonly inputs: Readonly<Record<string, number>>;
-  readonly outputs: Readonly<Record<string, number>>;
-}
-
-export interface LoadedModel {
-  readonly session: Ort.InferenceSession;
-  readonly batchAxes: BatchAxes | undefined;
-  readonly report: LoadReport;
-}
 
 /** The first run pays for allocation and compilation; these tell what a run takes. */
 const TIMED_WARMUP_RUNS = 2;
 
 const GPU_PROVIDERS: readonly Provider[] = ['cuda', 'webgpu'];
-
-/** As ONNX Runtime names them in its profiles. */
-const PROFILE_NAMES: Readonly<Record<Provider, string>> = {
-  cpu: 'CPUExecutionProvider',
-  cuda: 'CUDAExecutionProvider',
-  webgpu: 'WebGpuExecutionProvider',
-};
 
 export interface LoadOptions extends RunnerSettings {
   /** What an earlier runner of this server told of its models. */
@@ -79,14 +63,14 @@ async function loadOnChoice(ort: typeof Ort, files: ModelFiles, settings: LoadOp
 const autoProviders = ({ requireGpu }: RunnerSettings): readonly Provider[] =>
   requireGpu ? GPU_PROVIDERS : [...GPU_PROVIDERS, 'cpu'];
 
-type LoadSettings = LoadOptions & { readonly provider: Provider };
+type LoadSettings = LoadOptions & SessionSettings;
 
 const knownOf = ({ name }: ModelFiles, { known }: LoadOptions): LoadReport | undefined =>
   known.find((report) => report.name === name);
 
 /**
- * On the CPU nothing can have changed since an earlier runner proved the model, and callers wait: its report holds
- * still. A GPU may be lost or shared by now. Undefined where the model must be proved.
+ * On the CPU nothing has changed since an earlier runner proved the model, unless its file has, and callers wait: the
+ * report of then holds still. A GPU may be lost or shared by now. Undefined where the model must be proved.
  */
 async function loadAgain(
   ort: typeof Ort,
@@ -94,18 +78,21 @@ async function loadAgain(
   settings: LoadSettings,
 ): Promise<LoadedModel | undefined> {
   const known = knownOf(files, settings);
-  if (known === undefined || settings.provider !== 'cpu') return undefined;
+  if (settings.provider !== 'cpu' || known?.stamp !== (await stampOf(files))) return undefined;
   const startedMs = monotonicMs();
   const session = await ort.InferenceSession.create(files.path, sessionOptions(files, settings));
-  const signature = signatureOf(session);
-  // The file is another one by now.
-  if (!isDeepStrictEqual(signature, known.signature)) return undefined;
   const { warmup: _, ...report } = known;
   return {
     session,
-    batchAxes: batchAxesOf(files, signature),
+    batchAxes: batchAxesOf(files, known.signature),
     report: { ...report, loadMs: monotonicMs() - startedMs },
   };
+}
+
+/** Another one where the file is another, or was written again. */
+async function stampOf({ path }: ModelFiles): Promise<string> {
+  const { ino, size, mtimeMs } = await stat(path);
+  return `${ino} ${size} ${mtimeMs}`;
 }
 
 async function loadOn(ort: typeof Ort, files: ModelFiles, settings: LoadSettings): Promise<LoadedModel> {
@@ -114,6 +101,8 @@ async function loadOn(ort: typeof Ort, files: ModelFiles, settings: LoadSettings
     throw new Error('a GPU is required, but its provider is cpu');
   checkBackend(ort, provider);
   const startedMs = monotonicMs();
+  // Of before it is read: what is written meanwhile shows at the next load.
+  const stamp = await stampOf(files);
   await using profile = await Profile.create();
   const session = await ort.InferenceSession.create(files.path, {
     ...sessionOptions(files, settings),
@@ -129,7 +118,7 @@ async function loadOn(ort: typeof Ort, files: ModelFiles, settings: LoadSettings
   if (warm.inputs !== undefined) proveProvider(provider, work, { requireGpu, proved: profile.writable });
   else if (provider !== 'cpu') throw new Error(`provider ${provider} can't be proved: ${warm.warning}`);
   // Timed without the profiler, which would slow down a run of many small nodes manyfold.
-  const isKnown = knownOf(files, settings) !== undefined;
+  const isKnown = knownOf(files, settings)?.stamp === stamp;
   const runMs = warm.inputs === undefined || isKnown ? [] : await timeRuns(warm.inputs, { signature, run });
   if (batchAxes !== undefined && warm.inputs !== undefined) {
     await proveBatch({ session, axes: batchAxes, inputs: warm.inputs, run });
@@ -140,6 +129,7 @@ async function loadOn(ort: typeof Ort, files: ModelFiles, settings: LoadSettings
     report: {
       name: files.name,
       version: files.version,
+      stamp,
       signature,
       provider,
       nodes: work.nodes,
@@ -166,35 +156,6 @@ function checkBackend(ort: typeof Ort, provider: Provider): void {
   if (!names.includes(provider)) {
     throw new Error(`provider ${provider} is not in this build of ONNX Runtime; it has ${names.join(', ')}`);
   }
-}
-
-function sessionOptions(
-  files: ModelFiles,
-  { provider, deviceId, intraOpThreads }: LoadSettings,
-): Ort.InferenceSession.SessionOptions {
-  const { extra, ...own } = files.settings.sessionOptions;
-  return {
-    executionProviders: [provider === 'cuda' ? { name: 'cuda', deviceId } : provider],
-    ...(intraOpThreads > 0 && { intraOpNumThreads: intraOpThreads }),
-    ...own,
-    extra: merged(SESSION_EXTRA, (extra ?? {}) as Extra),
-  };
-}
-
-interface Extra {
-  readonly [key: string]: string | Extra;
-}
-
-/** Threads that spin while idle would take the cores that the server and its callers need. */
-const SESSION_EXTRA: Extra = { session: { intra_op: { allow_spinning: '0' } } };
-
-/** What stands in both is the second one's. */
-function merged(base: Extra, over: Extra): Extra {
-  const both = Object.entries(over).map(([key, value]) => {
-    const below = base[key];
-    return [key, typeof below === 'object' && typeof value === 'object' ? merged(below, value) : value];
-  });
-  return { ...base, ...Object.fromEntries(both) };
 }
 
 function signatureOf(session: Ort.InferenceSession): Signature {
@@ -264,33 +225,3 @@ async function timeRuns(
   }
   return runMs;
 }
-
-interface ProofDemand {
-  readonly requireGpu: boolean;
-  /** Whether there was a place to write the profile to. */
-  readonly proved: boolean;
-}
-
-/** Main work is most of what was executed: by nodes alone, a loop on the GPU would count for little. */
-function proveProvider(
-  provider: Provider,
-  { nodes, executions }: ProfiledWork,
-  { requireGpu, proved }: ProofDemand,
-): void {
-  if (provider === 'cpu') return;
-  if (!proved)
-    throw new Error(`provider ${provider} can't be proved: no writable temporary folder for its profile`);
-  const name = PROFILE_NAMES[provider];
-  if (nodes[name] === undefined)
-    throw new Error(`provider ${provider} ran none of the model's ${sum(nodes)} nodes`);
-  const own = executions[name] ?? 0;
-  const total = sum(executions);
-  if (requireGpu && own * 2 <= total) {
-    throw new Error(
-      `a GPU is required, but ${provider} did only ${own} of the ${total} node executions of a run`,
-    );
-  }
-}
-
-const sum = (counts: Readonly<Record<string, number>>): number =>
-  Object.values(counts).reduce((total, count) => total + count, 0);

@@ -2,7 +2,7 @@
 
 import type * as Ort from 'onnxruntime-node';
 import type { Tensors } from '../tensor.js';
-import type { LoadedModel } from './load-model.js';
+import type { LoadedModel } from './loaded-model.js';
 import { ortMessage } from './ort-error.js';
 import { fromOrt, toOrt } from './ort-tensors.js';
 import type { PredictionId, RunResult } from './protocol.js';

@@ -12,4 +12,5 @@ process.on('SIGHUP', () => {});
 
 expectLargeMemory();
 
+// Not before: ONNX Runtime takes its time to load, and a signal may come meanwhile.
 void import('./session-thread.js');

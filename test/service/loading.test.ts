@@ -1,7 +1,7 @@
 // Models that load, models that do not, and what the server says of them.
 
 import { watch } from 'node:fs';
-import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
@@ -148,6 +148,11 @@ describe('the next runner', () => {
     await replaceRunner(oneslot);
     expect((await oneslot.get('/models/changing')).body.inputs[0].name).toBe('image');
     await until(() => profiles.names.size === 3);
+    // Written again: it could be another model of the same signature.
+    const path = join(models, 'burn', '1', 'model.onnx');
+    await writeFile(path, await readFile(path));
+    await replaceRunner(oneslot);
+    await until(() => profiles.names.size === 4);
   });
 });
 
