@@ -98,6 +98,12 @@ const OPTIONS = {
     kind: bytes(KIB, 1024 * KIB ** 3),
     help: 'Bytes that predictions may hold together; more is refused',
   },
+  sharedMemoryBytes: {
+    flag: '--shared-memory <size>',
+    fallback: '64MiB',
+    kind: bytes(0, 2 * KIB ** 3),
+    help: 'Memory shared with the runner, so that large inputs need not be sent to it; what does not fit is sent; 0: all is',
+  },
   maxBodyBytes: {
     flag: '--max-body <size>',
     fallback: '64MiB',

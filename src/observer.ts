@@ -67,6 +67,8 @@ export interface Snapshot {
   readonly slotBusy: boolean;
   /** Bytes held by receiving, queued and running predictions. */
   readonly queueBytes: number;
+  /** Of the memory that the runner shares, what inputs hold. */
+  readonly sharedMemoryBytes: number;
   readonly queueLimit: number;
   /** Rest of the running one and the estimates of all that wait, as far as they are known. */
   readonly backlogSeconds: number;

@@ -22,11 +22,13 @@ import { findModels } from './model-repository/repository.js';
 import type { Snapshot } from './observer.js';
 import { Positions } from './queue/positions.js';
 import { Queue } from './queue/queue.js';
-import { Runner } from './runner/runner.js';
+import { InputMemory } from './runner/input-memory.js';
+import { Runner, type RunnerMemory } from './runner/runner.js';
 import { OrcaReport } from './scaling/orca-report.js';
 import { BusyMeter } from './scaling/scaling.js';
 import { Signals } from './scaling/signals.js';
 import type { SpotNotice } from './scaling/spot-notice.js';
+import { createSharedMemory } from './shared-memory.js';
 import { Slot } from './slot/slot.js';
 
 export interface Service {
@@ -77,7 +79,10 @@ export async function startService(config: Config, { log, writeLine }: ServiceOu
   const ledger = new Ledger(observer, clock);
   const codecs = createCodecs({ maxBodyBytes: config.maxBodyBytes });
 
+  const memory = runnerMemory(config.sharedMemoryBytes, log);
+
   const runner: Runner = new Runner({
+    memory,
     settings: {
       models: models.files,
       provider: config.provider,
@@ -135,6 +140,7 @@ export async function startService(config: Config, { log, writeLine }: ServiceOu
       apiKeys: config.apiKeysFile === undefined ? undefined : await ApiKeys.fromFile(config.apiKeysFile),
       clock,
       codecs,
+      inputMemory: memory?.inputs,
       ledger,
       limits: { maxBodyBytes, uploadTimeoutMs },
       log,
@@ -210,6 +216,7 @@ export async function startService(config: Config, { log, writeLine }: ServiceOu
       running: ledger.running,
       slotBusy: slot.run !== undefined,
       queueBytes: ledger.bytes,
+      sharedMemoryBytes: memory?.inputs.used ?? 0,
       queueLimit: config.queueLimit,
       backlogSeconds: forecast.total.knownMs / 1000,
       oldestQueuedSeconds: (nowMs - oldestMs) / 1000,
@@ -267,6 +274,21 @@ export async function startService(config: Config, { log, writeLine }: ServiceOu
 /** A literal IPv6 address stands in brackets (RFC 3986, 3.2.2). */
 const urlOf = (host: string, port: number): string =>
   `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
+
+/** Undefined where it is not wanted or can't be had: then large inputs take their time, and all else is the same. */
+function runnerMemory(bytes: number, log: Logger): RunnerMemory | undefined {
+  if (bytes === 0) return undefined;
+  try {
+    const shared = createSharedMemory(bytes);
+    return { shared, inputs: new InputMemory(shared.bytes) };
+  } catch (error) {
+    log.info(
+      { reason: (error as Error).message },
+      'no memory to share with the runner: large inputs are sent to it',
+    );
+    return undefined;
+  }
+}
 
 function logModels(log: Logger, reports: readonly LoadReport[]): void {
   for (const { name, version, provider, nodes, loadMs, warnings } of reports) {

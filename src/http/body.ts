@@ -22,6 +22,8 @@ export interface BodyLimits {
   readonly timeoutMs: number;
   /** Rejects when nobody wants the body any more; what has come of it is then let go at once. */
   readonly unwanted: Promise<never>;
+  /** Where a body of the promised size goes; left out, into memory of its own. */
+  readonly into?: Uint8Array | undefined;
 }
 
 /** Size that the headers promise; undefined for a chunked body. No body has size 0. */
@@ -39,7 +41,7 @@ export async function readBody(
   response: Response,
   limits: BodyLimits,
 ): Promise<Uint8Array> {
-  const collector = new Collector(promisedBytes(request), limits.maxBytes);
+  const collector = new Collector(promisedBytes(request), limits);
   return await collect(request, response, { ...limits, collector });
 }
 
@@ -159,14 +161,14 @@ class PieceCollector implements Collecting<Pieces> {
 
 /** Fills a buffer of the promised size, or gathers chunks where none was promised. */
 class Collector implements Collecting<Uint8Array> {
-  #buffer: Buffer | undefined;
+  #buffer: Uint8Array | undefined;
   readonly #chunks: Buffer[] = [];
   readonly #maxBytes: number;
   length = 0;
 
-  constructor(promised: number | undefined, maxBytes: number) {
+  constructor(promised: number | undefined, { maxBytes, into }: BodyLimits) {
     // A buffer of its own, not of Node's pool: its memory may be handed to a worker thread.
-    this.#buffer = promised === undefined ? undefined : Buffer.allocUnsafeSlow(promised);
+    this.#buffer = into ?? (promised === undefined ? undefined : Buffer.allocUnsafeSlow(promised));
     this.#maxBytes = promised ?? maxBytes;
   }
 

@@ -14,6 +14,7 @@ import type { Models } from '../model-repository/models.js';
 import type { Observer } from '../observer.js';
 import type { Prediction, Settlement, Work } from '../prediction.js';
 import type { Positions } from '../queue/positions.js';
+import type { Block, InputMemory } from '../runner/input-memory.js';
 import type { Slot } from '../slot/slot.js';
 import { type Tensors, tensorBytes } from '../tensor.js';
 import { workloadOf } from '../workload.js';
@@ -39,6 +40,8 @@ export interface PredictOptions {
   readonly apiKeys: ApiKeys | undefined;
   readonly clock: Clock;
   readonly codecs: Codecs;
+  /** Left out where the runner shares no memory. */
+  readonly inputMemory: InputMemory | undefined;
   readonly ledger: Ledger;
   readonly limits: { readonly maxBodyBytes: number; readonly uploadTimeoutMs: number };
   readonly log: Logger;
@@ -154,7 +157,10 @@ async function receive(
   const { times, settlement } = prediction!;
   const unwanted = failureOf(settlement);
   const read = isForThread(request, headers) ? readInPieces : readBody;
-  const raw = await read(request, response, { maxBytes: maxBodyBytes, timeoutMs: uploadTimeoutMs, unwanted });
+  const block = blockFor(exchange, headers, options);
+  const into = block?.bytes;
+  const limits = { maxBytes: maxBodyBytes, timeoutMs: uploadTimeoutMs, unwanted, into };
+  const raw = await read(request, response, limits).finally(() => block?.release());
   const receivedMs = options.clock.nowMs();
   times.receive = receivedMs - exchange.arrivedMs;
   const decoded = await Promise.race([decode(raw, exchange, { ...options, headers }), unwanted]);
@@ -167,6 +173,20 @@ const IN_PIECES_BYTES = 2 ** 20;
 
 function isForThread(request: Request, { coding, mediaType }: PredictHeaders): boolean {
   return coding === undefined && takesPieces(mediaType) && (promisedBytes(request) ?? 0) >= IN_PIECES_BYTES;
+}
+
+/** A raw tensor goes straight to where the runner finds it. It stays there until nobody waits for it any more. */
+function blockFor(
+  { request, prediction }: Exchange,
+  { coding, mediaType }: PredictHeaders,
+  { inputMemory }: PredictOptions,
+): Block | undefined {
+  if (coding !== undefined || mediaType !== 'application/octet-stream') return undefined;
+  const block = inputMemory?.take(promisedBytes(request) ?? 0);
+  if (block === undefined) return undefined;
+  block.hold();
+  void prediction!.settlement.then(() => block.release());
+  return block;
 }
 
 /** Rejects with the error that a prediction is settled with; else never settles. */

@@ -65,6 +65,11 @@ export const GAUGES: readonly GaugeDefinition<Snapshot>[] = [
     value: ({ queueBytes }) => queueBytes,
   },
   {
+    name: 'oneslot_shared_memory_bytes',
+    help: 'Bytes of the memory shared with the runner that inputs hold, those that the runner may still read included.',
+    value: ({ sharedMemoryBytes }) => sharedMemoryBytes,
+  },
+  {
     name: 'oneslot_queue_limit',
     help: 'How many predictions may be receiving or waiting at once.',
     value: ({ queueLimit }) => queueLimit,

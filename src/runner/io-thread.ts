@@ -7,8 +7,8 @@
 import { writeSync } from 'node:fs';
 import { type OnReadOpts, Socket } from 'node:net';
 import { type MessagePort, workerData } from 'node:worker_threads';
-import { forward, SOCKET_FD, type Unwritten } from './outlet.js';
-import { FrameReader } from './protocol.js';
+import { forward, type Unwritten } from './outlet.js';
+import { FrameReader, SOCKET_FD } from './protocol.js';
 
 export interface IoThreadData {
   /** To the session thread. */

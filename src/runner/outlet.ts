@@ -6,9 +6,7 @@
 import { writeSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import type { MessagePort } from 'node:worker_threads';
-
-/** The socket pair's end that the server leaves to us, after stdin, stdout and stderr. */
-export const SOCKET_FD = 3;
+import { SOCKET_FD } from './protocol.js';
 
 /** Shared by both threads: how many frames the I/O thread has been given and has not written yet. */
 export type Unwritten = Int32Array<SharedArrayBuffer>;

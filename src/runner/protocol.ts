@@ -1,7 +1,8 @@
 // The language between the server and its runner process: framed messages over one inherited socket pair.
 //
 // A frame is: u32 total length, u32 header length (both little-endian, the total counts itself), a JSON header,
-// then the tensors' bytes, each aligned to 8 so that a typed array can be laid over them without a copy.
+// then the tensors' bytes, each aligned to 8 so that a typed array can be laid over them without a copy. Of tensors that
+// lie in memory which both sides hold, the frame only says where.
 
 import type { LoadReport, ModelFiles, ProviderChoice } from '../model-repository/model.js';
 import type { RestartReason } from '../observer.js';
@@ -17,7 +18,13 @@ export interface RunnerSettings {
   readonly requireGpu: boolean;
   /** ONNX Runtime's intra-op threads a session; 0 leaves the choice to it. */
   readonly intraOpThreads: number;
+  /** Size of the memory for inputs that the runner inherits as `MEMORY_FD`; 0: there is none. */
+  readonly sharedMemoryBytes: number;
 }
+
+/** What the runner inherits after stdin, stdout and stderr: its end of the socket pair, and the inputs' memory. */
+export const SOCKET_FD = 3;
+export const MEMORY_FD = 4;
 
 /** Device errors that stay until the process ends, and memory that only its end gives back. */
 const DEVICE_ERROR = /CUDA failure|CUDA error|CUBLAS|CUDNN failure|BFCArena|device lost|DEVICE_LOST/i;
@@ -71,6 +78,8 @@ export interface RunEnd {
 export type FromRunner =
   | { readonly kind: 'loaded'; readonly models: readonly LoadReport[] }
   | { readonly kind: 'load_failed'; readonly message: string }
+  /** These inputs are forgotten and were not run; those of which nothing is said here are in a run that ends. */
+  | { readonly kind: 'dropped'; readonly ids: readonly PredictionId[] }
   | ({ readonly kind: 'started' } & RunStart)
   | ({ readonly kind: 'ended' } & RunEnd);
 
@@ -82,6 +91,8 @@ interface TensorHeader {
   readonly type: ElementType;
   readonly dims: readonly number[];
   readonly bytes: number;
+  /** Where it begins in the memory that both sides hold; left out where its bytes are in the frame. */
+  readonly at?: number;
 }
 
 interface Header {
@@ -99,19 +110,24 @@ const align = (offset: number): number => Math.ceil(offset / ALIGNMENT) * ALIGNM
 /**
  * A message and its tensors as the pieces of one frame, in order; small frames are one piece.
  * Payloads are not copied: they must stay unchanged until the pieces are written.
+ *
+ * @param shared memory that the reader holds too: what lies in it must stay unchanged as long as the reader uses it
  */
 export function encodeFrame(
   message: unknown,
   tensors: readonly (readonly [string, Tensor])[] = [],
+  shared?: Uint8Array,
 ): Uint8Array[] {
-  const payloads = tensors.map(([, { bytes }]) => bytes);
+  const isShared = ({ bytes }: Tensor): boolean => bytes.buffer === shared?.buffer;
+  const payloads = tensors.filter(([, tensor]) => !isShared(tensor)).map(([, { bytes }]) => bytes);
   const header: Header = {
     message,
-    tensors: tensors.map(([name, tensor], index) => ({
+    tensors: tensors.map(([name, tensor]) => ({
       name,
       type: tensor.type,
       dims: tensor.dims,
-      bytes: payloads[index]!.byteLength,
+      bytes: tensor.bytes.byteLength,
+      ...(isShared(tensor) && { at: tensor.bytes.byteOffset }),
     })),
   };
   const text = JSON.stringify(header);
@@ -142,14 +158,21 @@ function padded(payload: Uint8Array): Uint8Array[] {
   return padding === 0 ? [payload] : [payload, new Uint8Array(padding)];
 }
 
-/** Reads one whole frame back; the tensors are views of it. */
-export function decodeFrame<Message>(frame: ArrayBuffer): { message: Message; tensors: Tensors } {
+/** Reads one whole frame back; the tensors are views of it, or of the memory that both sides hold. */
+export function decodeFrame<Message>(
+  frame: ArrayBuffer,
+  shared?: () => Uint8Array,
+): { message: Message; tensors: Tensors } {
   const head = Buffer.from(frame, 0);
   const headerBytes = head.readUInt32LE(4);
   const header = JSON.parse(head.toString('utf8', PREFIX_BYTES, PREFIX_BYTES + headerBytes)) as Header;
   let offset = align(PREFIX_BYTES + headerBytes);
   const tensors: Record<string, Tensor> = Object.create(null);
-  for (const { name, type, dims, bytes } of header.tensors) {
+  for (const { name, type, dims, bytes, at } of header.tensors) {
+    if (at !== undefined) {
+      tensors[name] = { type, dims, bytes: shared!().subarray(at, at + bytes) };
+      continue;
+    }
     tensors[name] = { type, dims, bytes: new Uint8Array(frame, offset, bytes) };
     offset += align(bytes);
   }

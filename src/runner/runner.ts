@@ -10,7 +10,9 @@ import { monotonicMs } from '../clock.js';
 import type { Logger } from '../log.js';
 import type { LoadReport } from '../model-repository/model.js';
 import type { RestartReason } from '../observer.js';
+import type { SharedMemory } from '../shared-memory.js';
 import type { Tensor, Tensors } from '../tensor.js';
+import type { Block, InputMemory } from './input-memory.js';
 import {
   decodeFrame,
   encodeFrame,
@@ -22,6 +24,7 @@ import {
   type RunEnd,
   type RunnerSettings,
   type RunStart,
+  SOCKET_FD,
   type ToRunner,
 } from './protocol.js';
 
@@ -54,8 +57,16 @@ export interface RunnerListener {
   failed(message: string): void;
 }
 
+/** Memory that the runner inherits, and how it is divided among the inputs. */
+export interface RunnerMemory {
+  readonly shared: SharedMemory;
+  readonly inputs: InputMemory;
+}
+
 export interface RunnerOptions {
-  readonly settings: RunnerSettings;
+  readonly settings: Omit<RunnerSettings, 'sharedMemoryBytes'>;
+  /** Left out, every input travels. */
+  readonly memory?: RunnerMemory | undefined;
   readonly loadTimeoutMs: number;
   readonly log: Logger;
   readonly listener: RunnerListener;
@@ -65,6 +76,8 @@ export class Runner {
   readonly #options: RunnerOptions;
   #state: RunnerState = { kind: 'stopped' };
   #child: ChildProcess | undefined;
+  /** Memory in which it may still read. */
+  readonly #held = new Map<PredictionId, readonly Block[]>();
   #killReason: KillReason | undefined;
   #lastWords: string[] = [];
   /** What this one said itself; whatever else it wrote stands in the log. */
@@ -102,7 +115,10 @@ export class Runner {
 
   /** Hands an input over, ahead of its run. */
   stage(input: Omit<Extract<ToRunner, { kind: 'input' }>, 'kind'>, tensors: Tensors): void {
-    this.#send({ kind: 'input', ...input }, tensors);
+    if (this.#child === undefined) return;
+    const shared = this.#options.memory?.inputs.share(tensors);
+    if (shared !== undefined) this.#held.set(input.id, shared.blocks);
+    this.#send({ kind: 'input', ...input }, shared?.tensors ?? tensors);
   }
 
   /** Names the coming runs; the first begins as soon as the present one has ended. */
@@ -141,15 +157,17 @@ export class Runner {
       attempts,
       ...(failure !== undefined && { failure }),
     };
+    const { memory, settings } = this.#options;
     const child = spawn(process.execPath, [RUNNER_MAIN], {
-      stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+      stdio: ['ignore', 'pipe', 'pipe', 'pipe', memory?.shared.fd ?? 'ignore'],
       // In a process group of its own: Ctrl-C is for the server, which drains first.
       detached: true,
       env: { ORT_DISABLE_TELEMETRY: '1', ...process.env },
     });
     this.#child = child;
     this.#listen(child);
-    this.#send({ kind: 'load', settings: this.#options.settings, known: this.#known });
+    const sharedMemoryBytes = memory?.shared.bytes.byteLength ?? 0;
+    this.#send({ kind: 'load', settings: { ...settings, sharedMemoryBytes }, known: this.#known });
     this.#timer = setTimeout(() => this.kill('run_timeout'), this.#options.loadTimeoutMs);
     this.#options.log.info({ pid: child.pid, attempt: attempts + 1 }, 'runner starting');
   }
@@ -170,7 +188,7 @@ export class Runner {
   }
 
   #socket(child: ChildProcess): Socket {
-    return child.stdio[3] as Socket;
+    return child.stdio[SOCKET_FD] as Socket;
   }
 
   #relayOutput(stream: Readable): void {
@@ -197,7 +215,8 @@ export class Runner {
       socket.cork();
       process.nextTick(() => socket.uncork());
     }
-    for (const piece of encodeFrame(message, Object.entries(tensors))) socket.write(piece);
+    const shared = this.#options.memory?.shared.bytes;
+    for (const piece of encodeFrame(message, Object.entries(tensors), shared)) socket.write(piece);
   }
 
   #receive(frame: ArrayBuffer): void {
@@ -211,12 +230,24 @@ export class Runner {
         this.#loadFailure = message.message;
         this.#child?.kill('SIGKILL');
         break;
+      case 'dropped':
+        this.#release(message.ids);
+        break;
       case 'started':
         listener.started(message);
         break;
       case 'ended':
+        this.#release(message.results.map(({ id }) => id));
         listener.ended(message, byPrediction(tensors));
         break;
+    }
+  }
+
+  /** The runner is done with these inputs. */
+  #release(ids: Iterable<PredictionId>): void {
+    for (const id of ids) {
+      for (const block of this.#held.get(id) ?? []) block.release();
+      this.#held.delete(id);
     }
   }
 
@@ -234,6 +265,7 @@ export class Runner {
     const was = this.#state;
     this.#child = undefined;
     clearTimeout(this.#timer);
+    this.#release([...this.#held.keys()]);
     if (was.kind === 'stopped') return;
     const message = this.#causeOfDeath(code, signal);
     const reason = this.#killReason ?? (was.kind === 'starting' ? 'load_failed' : 'crashed');

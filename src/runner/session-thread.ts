@@ -5,6 +5,7 @@ import { receiveMessageOnPort } from 'node:worker_threads';
 import * as ort from 'onnxruntime-node';
 import { monotonicMs } from '../clock.js';
 import { giveBack } from '../memory.js';
+import { openSharedMemory } from '../shared-memory.js';
 import type { Tensor } from '../tensor.js';
 import { port, unwritten } from './io.js';
 import { loadModels } from './load-model.js';
@@ -17,6 +18,7 @@ import {
   encodeFrame,
   type FromRunner,
   isDeviceError,
+  MEMORY_FD,
   type Plan,
   type PredictionId,
   type RunEnd,
@@ -37,6 +39,14 @@ const staged = new Map<PredictionId, Staged>();
 let models: ReadonlyMap<string, LoadedModel> = new Map();
 let plan: Plan = [];
 let busy = false;
+let sharedMemoryBytes = 0;
+let sharedMemory: Uint8Array | undefined;
+
+/** Mapped as its first input comes; most models have small ones. */
+function shared(): Uint8Array {
+  sharedMemory ??= openSharedMemory(MEMORY_FD, sharedMemoryBytes);
+  return sharedMemory;
+}
 
 function post(message: FromRunner, tensors: readonly (readonly [string, Tensor])[] = []): void {
   outlet.send(encodeFrame(message, tensors));
@@ -47,9 +57,10 @@ function accept(frames: readonly ArrayBuffer[]): void {
 }
 
 function handle(frame: ArrayBuffer): void {
-  const { message, tensors } = decodeFrame<ToRunner>(frame);
+  const { message, tensors } = decodeFrame<ToRunner>(frame, shared);
   switch (message.kind) {
     case 'load':
+      ({ sharedMemoryBytes } = message.settings);
       void load(message);
       break;
     case 'input': {
@@ -62,16 +73,18 @@ function handle(frame: ArrayBuffer): void {
       plan = message.runs;
       break;
     case 'drop':
-      for (const id of message.ids) forget(id);
+      post({ kind: 'dropped', ids: message.ids.filter(forget) });
       break;
   }
 }
 
-function forget(id: PredictionId): void {
+/** Whether it was there: whose run has begun is no longer, and uses its input still. */
+function forget(id: PredictionId): boolean {
   const input = staged.get(id);
-  if (input === undefined) return;
+  if (input === undefined) return false;
   staged.delete(id);
   giveBack(input.frame);
+  return true;
 }
 
 /** What has come while a run went on: the port's events wait behind it, the messages themselves do not. */

@@ -87,7 +87,13 @@ async function expectUnharmed(oneslot: Oneslot, asked: number): Promise<void> {
   const page = await oneslot.metrics();
   expect(openBooks(page)).toBe(0);
   expect(await oneslot.metric('oneslot_predictions_received_total')).toBe(asked);
-  for (const gauge of ['oneslot_receiving', 'oneslot_queue_depth', 'oneslot_running', 'oneslot_queue_bytes'])
+  for (const gauge of [
+    'oneslot_receiving',
+    'oneslot_queue_depth',
+    'oneslot_running',
+    'oneslot_queue_bytes',
+    'oneslot_shared_memory_bytes',
+  ])
     await until(async () => (await oneslot.metric(gauge)) === 0);
   expect(await oneslot.metric('oneslot_runner_restarts_total', { reason: 'crashed' })).toBe(KILLS);
   expect(await oneslot.isReady()).toBe(true);

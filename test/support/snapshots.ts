@@ -9,6 +9,7 @@ export function snapshotOf(present: Partial<Snapshot> = {}): Snapshot {
     running: 0,
     slotBusy: false,
     queueBytes: 0,
+    sharedMemoryBytes: 0,
     queueLimit: 64,
     backlogSeconds: 0,
     oldestQueuedSeconds: 0,

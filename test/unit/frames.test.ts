@@ -29,3 +29,15 @@ test.each([1, 7, 1000, 65_536, 219_264, 10 ** 7])('in pieces of %d bytes', (size
   }
   expectAll(frames);
 });
+
+test('of what lies in memory that both hold, only the place is sent', () => {
+  const shared = Uint8Array.from({ length: 1000 }, (_, index) => index);
+  const inShared: Tensor = { type: 'uint8', dims: [100], bytes: shared.subarray(192, 292) };
+  const tensors = { before: tensorOf(3), inShared, after: tensorOf(5) };
+  const pieces = encodeFrame({ id: 1 }, Object.entries(tensors), shared);
+  const [frame] = new FrameReader().push(Buffer.concat(pieces));
+  const got = decodeFrame(frame!, () => shared.slice());
+  for (const [name, tensor] of Object.entries(tensors))
+    expect(Buffer.compare(got.tensors[name]!.bytes, tensor.bytes)).toBe(0);
+  expect(frame!.byteLength).toBeLessThan(400);
+});

@@ -117,6 +117,7 @@ describe('gauges', () => {
       running: 2,
       slotBusy: true,
       queueBytes: 4096,
+      sharedMemoryBytes: 0,
       backlogSeconds: 12.5,
       oldestQueuedSeconds: 7,
       runningSeconds: 1.25,
