@@ -44,7 +44,7 @@ export interface Comparison {
 
 /** Why another can be better where runs compute. */
 export const WHY_RUNS =
-  'On the CPU, oneslot’s threads sleep while they wait for each other, where ONNX Runtime’s default spins: some 4 % of a run, ' +
+  'On the CPU, oneslot’s threads sleep while they wait for each other, where ONNX Runtime’s default spins: some 4 to 8 % of a run, ' +
   'for a server that hears (allow_spinning in model.json). On a GPU, who shares fills what one run leaves idle, and each takes longer.';
 
 /** Stands behind a figure of ours that another server betters. */
