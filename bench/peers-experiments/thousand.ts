@@ -22,7 +22,7 @@ export const thousand: Experiment<PeerBench> = {
   title: 'A thousand at once, a second of waiting each',
   method:
     `hey sends ${REQUESTS} requests at once, each of which takes one second of waiting (0.1 s in a quick run), and gives each ` +
-    'up after 30 s (4 s in a quick run); oneslot is told of that (Prefer: wait), HAProxy’s timeout queue and LitServe’s timeout are set to it, the others have no way to know. Each server is ' +
+    'up after 30 s (2 s in a quick run); oneslot is told of that (Prefer: wait), HAProxy’s timeout queue and LitServe’s timeout are set to it, the others have no way to know. Each server is ' +
     'started for this alone. Who takes turns can serve at most one for each second of that time; what counts is what it tells the others, and when.',
   run: measure,
 };
@@ -30,7 +30,7 @@ export const thousand: Experiment<PeerBench> = {
 async function measure(bench: PeerBench): Promise<Outcome> {
   const { quick } = bench;
   const seconds = quick ? 0.1 : 1;
-  const timeoutSeconds = quick ? 4 : 30;
+  const timeoutSeconds = quick ? 2 : 30;
   const settings = { threads: 1, patience: timeoutSeconds };
   const { measured, servers } = await measureFresh(bench, { name: 'thousand', settings }, (contender) =>
     sampleOf(bench, contender, { seconds, timeoutSeconds }),
