@@ -52,7 +52,9 @@ async function stalledUpload({ url }: Oneslot): Promise<RawConnection> {
 const residentBytes = (oneslot: Oneslot): Promise<number> => oneslot.metric('process_resident_memory_bytes');
 
 async function expectNothingLeft(oneslot: Oneslot): Promise<void> {
-  const gauges = ['receiving', 'queue_depth', 'running', 'queue_bytes', 'shared_memory_bytes'].map((name) => `oneslot_${name}`);
+  const gauges = ['receiving', 'queue_depth', 'running', 'queue_bytes', 'shared_memory_bytes'].map(
+    (name) => `oneslot_${name}`,
+  );
   const page = await until(async () => {
     const now = await oneslot.metrics();
     return gauges.every((name) => sampleValue(now, name) === 0) && now;
