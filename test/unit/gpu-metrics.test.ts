@@ -71,10 +71,11 @@ function nvidiaSmi(options: Partial<NvidiaSmiOptions> = {}): NvidiaSmi {
   return smi;
 }
 
-/** Of all that were started, in order. */
+/** Of all that were started and have said so, in order. The file is there before its first line. */
 function pids(): readonly number[] {
   const path = join(folder, 'pids');
-  return existsSync(path) ? readFileSync(path, 'utf8').trim().split('\n').map(Number) : [];
+  const lines = existsSync(path) ? readFileSync(path, 'utf8').match(/^\d+\n/gm) : null;
+  return (lines ?? []).map(Number);
 }
 
 function isAlive(pid: number): boolean {
