@@ -50,7 +50,7 @@ async function measure(bench: PeerBench): Promise<Outcome> {
   const { quick } = bench;
   await using line = await lineUp(bench, { threads: cpus().length });
   const perMs = await iterationsPerMs(bench, oursAmong(line.contenders));
-  const iterations = Math.round((quick ? 60 : 200) * perMs);
+  const iterations = Math.round((quick ? 40 : 200) * perMs);
   const measured = await interleaved(
     bench,
     { name: 'callers', entrants: line.contenders, repeats: quick ? 1 : 5 },

@@ -51,7 +51,7 @@ export const deadlines: Experiment<PeerBench> = {
 
 async function measure(bench: PeerBench): Promise<Outcome> {
   const { quick } = bench;
-  const seconds = quick ? 2 : 10;
+  const seconds = quick ? 1.5 : 10;
   const settings = { threads: cpus().length, patience: PATIENCE_MS / 1000 };
   const { measured, servers } = await measureFresh(bench, { name: 'deadlines', settings }, (contender) =>
     samplesOf(bench, contender, seconds),

@@ -36,7 +36,7 @@ export const hearing: Experiment<PeerBench> = {
   name: 'hearing',
   title: 'Health, metrics and newcomers during a long run',
   method:
-    'While a long burn runs (6 s; 3 s in a quick run), the health check, the metrics page where there is one, and new callers ' +
+    'While a long burn runs (6 s; 2 s in a quick run), the health check, the metrics page where there is one, and new callers ' +
     `are each sent ${PER_SECOND} times a second, when due, until ${SPARE_MS / 1000} s before its end. A newcomer asks for a burn of one iteration and has ` +
     `${PATIENCE_SECONDS} s of patience: oneslot is told (Prefer: wait), HAProxy’s timeout queue and LitServe’s timeout are set to it. ` +
     'A newcomer knows when it has an answer, whatever it says. ONNX Runtime has one thread, so that the run, which stands in ' +
@@ -46,7 +46,7 @@ export const hearing: Experiment<PeerBench> = {
 
 async function measure(bench: PeerBench): Promise<Outcome> {
   const { quick } = bench;
-  const longMs = quick ? 3000 : 6000;
+  const longMs = quick ? 2000 : 6000;
   await using line = await lineUp(bench, { threads: 1, patience: PATIENCE_SECONDS });
   const perMs = await iterationsPerMs(bench, oursAmong(line.contenders));
   const measured = await interleaved(
