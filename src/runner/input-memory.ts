@@ -59,6 +59,8 @@ export class InputMemory {
 
   /** The tensors with the large ones in this memory, as far as there is room; undefined where none are. */
   share(tensors: Tensors): Shared | undefined {
+    // Most are small, and come by the thousand a second.
+    if (!hasLarge(tensors)) return undefined;
     const blocks: Block[] = [];
     // Without a prototype, which an input called `__proto__` would replace.
     const shared: Record<string, Tensor> = Object.create(null);
@@ -114,4 +116,9 @@ export class InputMemory {
     const whole = { start: joinsBefore ? before.start : start, end: joinsNext ? next.end : end };
     this.#free.splice(joinsBefore ? at - 1 : at, Number(joinsBefore) + Number(joinsNext), whole);
   }
+}
+
+function hasLarge(tensors: Tensors): boolean {
+  for (const name in tensors) if (tensors[name]!.bytes.byteLength >= SHARED_BYTES) return true;
+  return false;
 }

@@ -72,13 +72,15 @@ function handle(frame: ArrayBuffer): void {
     case 'plan':
       plan = message.runs;
       break;
-    case 'drop':
-      post({ kind: 'dropped', ids: message.ids.filter(forget) });
+    case 'drop': {
+      const ids = message.ids.filter(forget);
+      if (ids.length > 0) post({ kind: 'dropped', ids });
       break;
+    }
   }
 }
 
-/** Whether it was there: whose run has begun is no longer, and uses its input still. */
+/** Whether it was there: one whose run has begun is not, and still uses its input. */
 function forget(id: PredictionId): boolean {
   const input = staged.get(id);
   if (input === undefined) return false;

@@ -99,7 +99,7 @@ test.each([
   120_000,
 );
 
-test('a large input that came as JSON is read there too', async () => {
+test('a large input that came as JSON gets its answer too, and holds nothing afterwards', async () => {
   await using oneslot = await start();
   const row = new Array(50_000).fill(2);
   const { status, body } = await oneslot.predict('sum-rows', { x: [row, row] });
