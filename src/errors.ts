@@ -1,7 +1,10 @@
 // Every error a caller can see: one closed table, code → status, retryable, outcome, title.
 
-/** How a prediction ended; the label `outcome` of the metrics. */
-export type Outcome = 'completed' | 'failed' | 'refused' | 'expired' | 'cancelled';
+/**
+ * How a prediction ended; the label `outcome` of the metrics. `failed` is about us: no error with a status of 4xx is.
+ * `refused` is whom we do not let in or have no room for, `invalid` a request that no replica could serve as it is.
+ */
+export type Outcome = 'completed' | 'failed' | 'refused' | 'invalid' | 'expired' | 'cancelled';
 
 interface ErrorKind {
   readonly status: number;
@@ -15,23 +18,23 @@ export const ERRORS = {
   invalid_input: {
     status: 400,
     retryable: false,
-    outcome: 'failed',
+    outcome: 'invalid',
     title: 'The input is not what the model takes',
   },
-  bad_request: { status: 400, retryable: false, outcome: 'failed', title: 'The request is malformed' },
+  bad_request: { status: 400, retryable: false, outcome: 'invalid', title: 'The request is malformed' },
   unauthorized: { status: 401, retryable: false, outcome: 'refused', title: 'A valid API key is needed' },
-  model_not_found: { status: 404, retryable: false, outcome: 'refused', title: 'No such model' },
-  route_not_found: { status: 404, retryable: false, outcome: 'refused', title: 'No such resource' },
+  model_not_found: { status: 404, retryable: false, outcome: 'invalid', title: 'No such model' },
+  route_not_found: { status: 404, retryable: false, outcome: 'invalid', title: 'No such resource' },
   method_not_allowed: {
     status: 405,
     retryable: false,
-    outcome: 'refused',
+    outcome: 'invalid',
     title: 'The method is not allowed here',
   },
   not_acceptable: {
     status: 406,
     retryable: false,
-    outcome: 'failed',
+    outcome: 'invalid',
     title: 'No acceptable form of the answer',
   },
   upload_timeout: {
@@ -40,11 +43,11 @@ export const ERRORS = {
     outcome: 'expired',
     title: 'The body took too long to arrive',
   },
-  body_too_large: { status: 413, retryable: false, outcome: 'refused', title: 'The body is too large' },
+  body_too_large: { status: 413, retryable: false, outcome: 'invalid', title: 'The body is too large' },
   unsupported_media_type: {
     status: 415,
     retryable: false,
-    outcome: 'refused',
+    outcome: 'invalid',
     title: 'No codec for this content',
   },
   quota_exceeded: {
@@ -56,7 +59,7 @@ export const ERRORS = {
   headers_too_large: {
     status: 431,
     retryable: false,
-    outcome: 'refused',
+    outcome: 'invalid',
     title: 'The headers are too large',
   },
   internal_error: { status: 500, retryable: false, outcome: 'failed', title: 'oneslot failed' },

@@ -9,6 +9,8 @@ export interface Observer {
   /** The estimated run time of one that came, refused ones too. */
   offered(model: string, seconds: number): void;
   refused(reason: ErrorCode): void;
+  /** One that no replica could serve as it was sent. */
+  invalid(reason: ErrorCode): void;
   /** Its run has begun. */
   started(model: string, queueWaitSeconds: number): void;
   /** A run has begun with `size` predictions; `gapSeconds` is how long the slot stood idle while they waited. */

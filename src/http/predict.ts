@@ -256,13 +256,21 @@ function fail(exchange: Exchange, error: ServiceError, options: PredictOptions):
   const { request, response, prediction, events } = exchange;
   if (prediction === undefined) refuse(exchange, error, options);
   else prediction.fail(error);
-  if (error.outcome === 'refused') options.observer.refused(error.code);
+  countReason(error, prediction, options.observer);
   if (events !== undefined) events.end('error', JSON.stringify(problemOf(error, response.locals.requestId)));
   else if (!response.headersSent) {
     if (prediction !== undefined) response.setHeader('Server-Timing', serverTiming(exchange));
     sendProblem(request, response, error);
   }
   logEnd(exchange, options, error);
+}
+
+/** A caller who was gone already, or had another answer, is counted as that, so that reasons add up to outcomes. */
+function countReason(error: ServiceError, prediction: Prediction | undefined, observer: Observer): void {
+  const { outcome, code } = error;
+  if (prediction !== undefined && prediction.outcome !== outcome) return;
+  if (outcome === 'refused') observer.refused(code);
+  else if (outcome === 'invalid') observer.invalid(code);
 }
 
 /** Never admitted: no prediction was made that could keep the books. */

@@ -163,6 +163,11 @@ export const COUNTERS = {
     help: 'Predictions refused, by the error code that their callers got.',
     labels: ['reason'],
   },
+  invalid: {
+    name: 'oneslot_invalid_total',
+    help: 'Predictions that no replica could serve as they were sent, by the error code that their callers got.',
+    labels: ['reason'],
+  },
   slotBusySeconds: {
     name: 'oneslot_slot_busy_seconds_total',
     help: 'Time that the slot was in use, the present run included.',
@@ -220,12 +225,16 @@ const EVERY_OUTCOME: Record<Outcome, true> = {
   completed: true,
   failed: true,
   refused: true,
+  invalid: true,
   expired: true,
   cancelled: true,
 };
 
 export const OUTCOMES = Object.keys(EVERY_OUTCOME) as readonly Outcome[];
 
-export const REFUSAL_REASONS = (Object.keys(ERRORS) as ErrorCode[]).filter(
-  (code) => ERRORS[code].outcome === 'refused',
-);
+const codesOf = (outcome: Outcome): readonly ErrorCode[] =>
+  (Object.keys(ERRORS) as ErrorCode[]).filter((code) => ERRORS[code].outcome === outcome);
+
+export const REFUSAL_REASONS = codesOf('refused');
+
+export const INVALID_REASONS = codesOf('invalid');

@@ -11,7 +11,14 @@ import {
   type RestartReason,
 } from '../observer.js';
 import { type Count, Counts } from './counts.js';
-import { COUNTERS, HISTOGRAMS, type HistogramDefinition, OUTCOMES, REFUSAL_REASONS } from './definitions.js';
+import {
+  COUNTERS,
+  HISTOGRAMS,
+  type HistogramDefinition,
+  INVALID_REASONS,
+  OUTCOMES,
+  REFUSAL_REASONS,
+} from './definitions.js';
 
 type Labels = Readonly<Record<string, string>>;
 type Series = Histogram.Internal<string>;
@@ -43,6 +50,7 @@ export class PredictionMetrics implements Observer {
   readonly #offeredSeconds: Count;
   readonly #slotBusySeconds: Count;
   readonly #refusals = new Map<ErrorCode, Count>();
+  readonly #invalid = new Map<ErrorCode, Count>();
   readonly #restarts = new Map<RestartReason, Count>();
   readonly #calls = new Map<string, Count>();
   readonly #ends = new Map<string, Record<Outcome, EndSeries>>();
@@ -57,6 +65,7 @@ export class PredictionMetrics implements Observer {
     this.#slotBusySeconds = this.#counts.slotBusySeconds.series();
     this.#slotGap = this.#histograms.slotGap.labels({});
     for (const reason of REFUSAL_REASONS) this.#refusal(reason);
+    for (const reason of INVALID_REASONS) this.#mistake(reason);
     for (const reason of RESTART_REASONS) this.#restart(reason);
     this.#endsOf(NO_MODEL);
   }
@@ -106,6 +115,10 @@ export class PredictionMetrics implements Observer {
     this.#refusal(reason).value += 1;
   }
 
+  invalid(reason: ErrorCode): void {
+    this.#mistake(reason).value += 1;
+  }
+
   started(model: string, queueWaitSeconds: number): void {
     this.#runsOf(model).queueWait.observe(duration(queueWaitSeconds));
   }
@@ -131,6 +144,10 @@ export class PredictionMetrics implements Observer {
 
   #refusal(reason: ErrorCode): Count {
     return memo(this.#refusals, reason, () => this.#counts.refused.series({ reason }));
+  }
+
+  #mistake(reason: ErrorCode): Count {
+    return memo(this.#invalid, reason, () => this.#counts.invalid.series({ reason }));
   }
 
   #restart(reason: RestartReason): Count {

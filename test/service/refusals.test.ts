@@ -3,6 +3,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { burn, ENDLESS, leavableBurn } from '../support/burns.js';
 import { type Oneslot, openBooks, startOneslot } from '../support/oneslot.js';
+import { sumOf } from '../support/prometheus-text.js';
 import { RawConnection } from '../support/raw-http.js';
 import { until } from '../support/until.js';
 
@@ -13,7 +14,11 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  expect(openBooks(await oneslot.metrics())).toBe(0);
+  const page = await oneslot.metrics();
+  expect(openBooks(page)).toBe(0);
+  // All that these tests send is the callers' own fault.
+  expect(sumOf(page, 'oneslot_predictions_total', { outcome: 'failed' })).toBe(0);
+  expect(sumOf(page, 'oneslot_predictions_total', { outcome: 'invalid' })).toBeGreaterThan(10);
   // A run that nobody waits for any more holds its input until it has ended.
   await until(async () => (await oneslot.metric('oneslot_queue_bytes')) === 0);
   await oneslot[Symbol.asyncDispose]();

@@ -8,6 +8,7 @@ export const silentObserver: Observer = {
   received() {},
   offered() {},
   refused() {},
+  invalid() {},
   started() {},
   runStarted() {},
   runEnded() {},
@@ -22,6 +23,7 @@ export class RecordingObserver implements Observer {
   received = this.#hear('received');
   offered = this.#hear('offered');
   refused = this.#hear('refused');
+  invalid = this.#hear('invalid');
   started = this.#hear('started');
   runStarted = this.#hear('runStarted');
   runEnded = this.#hear('runEnded');

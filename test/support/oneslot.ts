@@ -157,8 +157,23 @@ export async function startOneslot({
   return oneslot;
 }
 
-/** Law 3: whatever happened, the books close. Holds the page's parts against each other. */
+/**
+ * Law 3: whatever happened, the books close. Holds the page's parts against each other, and the reasons against the
+ * outcomes that they explain.
+ */
 export function openBooks(page: MetricsPage): number {
+  const unexplained = REASONS.map(([name, outcome]) =>
+    Math.abs(sumOf(page, name) - sumOf(page, 'oneslot_predictions_total', { outcome })),
+  );
+  return openPredictions(page) + unexplained.reduce((sum, each) => sum + each, 0);
+}
+
+const REASONS = [
+  ['oneslot_refusals_total', 'refused'],
+  ['oneslot_invalid_total', 'invalid'],
+] as const;
+
+function openPredictions(page: MetricsPage): number {
   const parts = ['oneslot_receiving', 'oneslot_queue_depth', 'oneslot_running'];
   const open = parts.reduce((sum, name) => sum + (sampleValue(page, name) ?? Number.NaN), 0);
   const received = sampleValue(page, 'oneslot_predictions_received_total') ?? Number.NaN;

@@ -1,7 +1,7 @@
 // docs/errors.md names every error code of the code, and none that is not there.
 
-import { expect, test } from '@jest/globals';
-import { ERRORS } from '../../src/errors.js';
+import { describe, expect, test } from '@jest/globals';
+import { ERRORS, type Outcome } from '../../src/errors.js';
 import { rowsOf } from '../support/markdown-table.js';
 
 const rows = rowsOf('errors.md', 'Code');
@@ -15,6 +15,26 @@ test('codes, statuses, retries and outcomes in docs/errors.md are those of the c
     outcome,
   ]);
   expect(documented).toEqual(defined);
+});
+
+describe('outcomes', () => {
+  const codesOf = (outcome: Outcome) => Object.values(ERRORS).filter((kind) => kind.outcome === outcome);
+
+  test('only what is our own fault counts as failed: never a 4xx', () => {
+    expect(codesOf('failed').filter(({ status }) => status < 500)).toEqual([]);
+  });
+
+  test('what is invalid is the request’s own fault, and comes to nothing when sent again', () => {
+    expect(codesOf('invalid').length).toBeGreaterThan(0);
+    for (const { status, retryable } of codesOf('invalid')) {
+      expect([Math.floor(status / 100), retryable]).toEqual([4, false]);
+    }
+  });
+
+  test('refused is who is not let in, or for whom there is no room now', () => {
+    const statuses = new Set(codesOf('refused').map(({ status }) => status));
+    expect([...statuses].sort()).toEqual([401, 429, 503]);
+  });
 });
 
 test('every code in docs/errors.md says when it comes and what to do', () => {

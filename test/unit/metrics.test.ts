@@ -1,7 +1,13 @@
 // The metrics page: what stands on it from the start, and what the moments of a prediction do to it.
 
 import { describe, expect, test } from '@jest/globals';
-import { COUNTERS, HISTOGRAMS, OUTCOMES, REFUSAL_REASONS } from '../../src/metrics/definitions.js';
+import {
+  COUNTERS,
+  HISTOGRAMS,
+  INVALID_REASONS,
+  OUTCOMES,
+  REFUSAL_REASONS,
+} from '../../src/metrics/definitions.js';
 import { createMetrics, type Metrics, type MetricsOptions } from '../../src/metrics/metrics.js';
 import { RESTART_REASONS, type Snapshot } from '../../src/observer.js';
 import {
@@ -45,7 +51,7 @@ describe('from the start', () => {
     }
   });
 
-  test('every reason to refuse and to restart the runner stands at zero', async () => {
+  test('every reason to refuse, of mistakes and to restart the runner stands at zero', async () => {
     const page = await pageOf(metricsOf());
     expect(samplesOf(page, 'oneslot_refusals_total').map(({ labels }) => labels.reason)).toEqual(
       REFUSAL_REASONS,
@@ -54,10 +60,15 @@ describe('from the start', () => {
       expect.arrayContaining(['queue_full', 'deadline_unattainable', 'draining']),
     );
     expect(REFUSAL_REASONS).not.toContain('run_failed');
+    const mistakes = samplesOf(page, 'oneslot_invalid_total');
+    expect(mistakes.map(({ labels }) => labels.reason)).toEqual(INVALID_REASONS);
+    expect(INVALID_REASONS).toEqual(expect.arrayContaining(['invalid_input', 'body_too_large']));
     const restarts = samplesOf(page, 'oneslot_runner_restarts_total');
     expect(restarts.map(({ labels }) => labels.reason)).toEqual([...RESTART_REASONS]);
     expect(
-      [...restarts, ...samplesOf(page, 'oneslot_refusals_total')].every(({ value }) => value === 0),
+      [...restarts, ...mistakes, ...samplesOf(page, 'oneslot_refusals_total')].every(
+        ({ value }) => value === 0,
+      ),
     ).toBe(true);
   });
 
@@ -222,12 +233,25 @@ describe('the moments of a prediction', () => {
   test('a refusal counts under its reason, and as an outcome', async () => {
     const metrics = metricsOf();
     metrics.observer.received('');
-    metrics.observer.refused('model_not_found');
+    metrics.observer.refused('unauthorized');
     metrics.observer.ended('', 'refused', 0.0002);
     const page = await pageOf(metrics);
-    expect(sampleValue(page, 'oneslot_refusals_total', { reason: 'model_not_found' })).toBe(1);
+    expect(sampleValue(page, 'oneslot_refusals_total', { reason: 'unauthorized' })).toBe(1);
     expect(sumOf(page, 'oneslot_refusals_total')).toBe(1);
     expect(sampleValue(page, 'oneslot_predictions_total', { model: '', outcome: 'refused' })).toBe(1);
+  });
+
+  test('a mistake of the caller counts under its reason, and neither as a failure nor as a refusal', async () => {
+    const metrics = metricsOf();
+    metrics.observer.received('digits');
+    metrics.observer.invalid('invalid_input');
+    metrics.observer.ended('digits', 'invalid', 0.0002);
+    const page = await pageOf(metrics);
+    expect(sampleValue(page, 'oneslot_invalid_total', { reason: 'invalid_input' })).toBe(1);
+    expect(sumOf(page, 'oneslot_invalid_total')).toBe(1);
+    expect(sumOf(page, 'oneslot_refusals_total')).toBe(0);
+    expect(sumOf(page, 'oneslot_predictions_total', { outcome: 'failed' })).toBe(0);
+    expect(metrics.totals).toEqual({ received: 1, refused: 0, failed: 0 });
   });
 
   test('a model that nobody announced is counted all the same', async () => {
