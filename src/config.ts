@@ -110,6 +110,12 @@ const OPTIONS = {
     kind: bytes(1, 2 * KIB ** 3),
     help: 'Largest body, as sent and once decompressed',
   },
+  maxAnswerBytes: {
+    flag: '--max-answer <size>',
+    fallback: '256MiB',
+    kind: bytes(1, 2 * KIB ** 3),
+    help: 'Largest answer: bytes of the outputs that were asked for together, and of their text where it is JSON',
+  },
   uploadTimeoutMs: {
     flag: '--upload-timeout <seconds>',
     fallback: '60',

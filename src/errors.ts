@@ -50,6 +50,12 @@ export const ERRORS = {
     outcome: 'invalid',
     title: 'No codec for this content',
   },
+  answer_too_large: {
+    status: 422,
+    retryable: false,
+    outcome: 'invalid',
+    title: 'The answer is larger than one may be',
+  },
   quota_exceeded: {
     status: 429,
     retryable: true,

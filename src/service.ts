@@ -77,7 +77,7 @@ export async function startService(config: Config, { log, writeLine }: ServiceOu
   const metrics = createMetrics({ snapshot, models: models.files.map(({ name }) => name), gpu, log });
   const { observer } = metrics;
   const ledger = new Ledger(observer, clock);
-  const codecs = createCodecs({ maxBodyBytes: config.maxBodyBytes });
+  const codecs = createCodecs(config);
 
   const memory = runnerMemory(config.sharedMemoryBytes, log);
 
@@ -89,6 +89,7 @@ export async function startService(config: Config, { log, writeLine }: ServiceOu
       deviceId: config.deviceId,
       requireGpu: config.requireGpu,
       intraOpThreads: config.intraOpThreads,
+      maxAnswerBytes: config.maxAnswerBytes,
     },
     loadTimeoutMs: config.loadTimeoutMs,
     log,

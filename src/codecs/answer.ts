@@ -12,12 +12,15 @@ export interface Answer {
   readonly outputs: readonly (readonly [name: string, tensor: Tensor])[];
   /** Names for the values of integer outputs. */
   readonly labels: Readonly<Record<string, readonly string[]>>;
+  /** What the text may take. */
+  readonly maxBytes: number;
 }
 
 type Labelled = readonly [name: string, tensor: NumericTensor, names: readonly string[]];
 
+/** @throws ServiceError `answer_too_large` */
 export function writeAnswer(answer: Answer): Uint8Array {
-  const writer = new JsonWriter(256 + answerTextBytes(answer));
+  const writer = new JsonWriter(256 + answerTextBytes(answer), answer.maxBytes);
   writer.ascii('{"model":');
   writer.string(answer.model);
   writer.ascii(',"version":');

@@ -47,6 +47,7 @@ export interface Codecs {
   decode(request: Encoded): Promise<Decoded>;
   /** Undoes a content coding. Rejects with `body_too_large` or `bad_request`. */
   inflate(raw: Uint8Array, coding: string, maxBytes: number): Promise<Uint8Array>;
+  /** Rejects with `answer_too_large`. */
   encodeJson(answer: { readonly model: Model; readonly outputs: Tensors }): Promise<Uint8Array>;
   /** @throws ServiceError `not_acceptable` for strings. */
   encodeBinary(tensor: Tensor): RawAnswer;
@@ -56,6 +57,8 @@ export interface Codecs {
 
 export interface CodecsOptions {
   readonly maxBodyBytes: number;
+  /** What an answer may take as JSON. */
+  readonly maxAnswerBytes: number;
   /** How much of JavaScript's heap a worker thread may use. @default room for the largest body of strings */
   readonly workerHeapMiB?: number;
 }
@@ -71,7 +74,7 @@ export const OFFLOAD_BYTES = 64 * 1024;
 const MEMORY_PER_BODY = 4;
 const MIN_HEAP_MIB = 256;
 
-export function createCodecs({ maxBodyBytes, workerHeapMiB }: CodecsOptions): Codecs {
+export function createCodecs({ maxBodyBytes, maxAnswerBytes, workerHeapMiB }: CodecsOptions): Codecs {
   const maxStringBytes = MEMORY_PER_BODY * maxBodyBytes;
   const heapMiB = Math.max(MIN_HEAP_MIB, Math.ceil((2 * maxStringBytes) / 2 ** 20));
   const pool = new Pool({ heapMiB: workerHeapMiB ?? heapMiB });
@@ -81,7 +84,7 @@ export function createCodecs({ maxBodyBytes, workerHeapMiB }: CodecsOptions): Co
         ? await decodeJson(request, pool, maxStringBytes)
         : decodedAlone(request, await decodeOther(request, pool, maxBodyBytes)),
     inflate: (raw, coding, maxBytes) => inflate(raw, coding as Coding, maxBytes),
-    encodeJson: ({ model, outputs }) => encodeJson(model, outputs, pool),
+    encodeJson: ({ model, outputs }) => encodeJson(answerOf(model, outputs, maxAnswerBytes), pool),
     encodeBinary,
     close: () => pool.close(),
   };
@@ -128,8 +131,11 @@ async function decodeText(body: Uint8Array | Pieces, model: Model, pool: Pool): 
   return isSmall(body) ? readText(body, plan) : await pool.readText(body, plan);
 }
 
-async function encodeJson(model: Model, outputs: Tensors, pool: Pool): Promise<Uint8Array> {
+function answerOf(model: Model, outputs: Tensors, maxBytes: number): Answer {
   const { name, version, settings } = model;
-  const answer: Answer = { model: name, version, outputs: Object.entries(outputs), labels: settings.labels };
+  return { model: name, version, outputs: Object.entries(outputs), labels: settings.labels, maxBytes };
+}
+
+async function encodeJson(answer: Answer, pool: Pool): Promise<Uint8Array> {
   return answerTextBytes(answer) < OFFLOAD_BYTES ? writeAnswer(answer) : await pool.writeAnswer(answer);
 }

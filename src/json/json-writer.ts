@@ -1,5 +1,6 @@
 // JSON text, written token by token as bytes into memory that grows with it.
 
+import { ServiceError } from '../errors.js';
 import { type Decimal, shortFloat16, shortFloat32 } from './decimal.js';
 
 const ZERO = 0x30;
@@ -27,8 +28,11 @@ export class JsonWriter {
   #bytes: Buffer;
   #used = 0;
 
-  constructor(capacity = 512) {
-    this.#bytes = Buffer.allocUnsafeSlow(capacity);
+  readonly #maxBytes: number;
+
+  constructor(capacity = 512, maxBytes = Number.POSITIVE_INFINITY) {
+    this.#bytes = Buffer.allocUnsafeSlow(Math.min(capacity, maxBytes));
+    this.#maxBytes = maxBytes;
   }
 
   /** What has been written. The writer must not be used any more. */
@@ -150,10 +154,16 @@ export class JsonWriter {
   #reserve(bytes: number): void {
     const needed = this.#used + bytes;
     if (needed <= this.#bytes.length) return;
-    const grown = Buffer.allocUnsafeSlow(Math.max(needed, 2 * this.#bytes.length));
+    if (needed > this.#maxBytes) throw tooLong(this.#maxBytes);
+    const grown = Buffer.allocUnsafeSlow(Math.min(this.#maxBytes, Math.max(needed, 2 * this.#bytes.length)));
     grown.set(this.#bytes.subarray(0, this.#used));
     this.#bytes = grown;
   }
+}
+
+function tooLong(maxBytes: number): ServiceError {
+  const message = `the answer as JSON has more bytes than the ${maxBytes} that one may have (--max-answer): ask for fewer outputs, for less, or for raw bytes (Accept: application/octet-stream)`;
+  return new ServiceError('answer_too_large', message);
 }
 
 function digitCount(value: number): number {

@@ -111,7 +111,7 @@ async function loadOn(ort: typeof Ort, files: ModelFiles, settings: LoadSettings
   const signature = signatureOf(session);
   checkSettings(files.settings, signature, `${files.name}/model.json`);
   const batchAxes = batchAxesOf(files, signature);
-  const run: Run = (request) => runTensors(ort, { session }, request);
+  const run: Run = (request) => runTensors(warming(ort), { session }, request);
   const warm = await warmUp({ files, provider, signature, run });
   session.endProfiling();
   const work = await profile.read();
@@ -195,6 +195,9 @@ interface WarmupOptions {
   readonly signature: Signature;
   readonly run: Run;
 }
+
+/** What warming up gives is sent to nobody. */
+const warming = (ort: typeof Ort) => ({ ort, maxAnswerBytes: Number.POSITIVE_INFINITY });
 
 /** A warm-up that model.json describes must succeed; one made of zeros may fail, as not every model takes zeros. */
 async function warmUp({ files, provider, signature, run }: WarmupOptions): Promise<Warmup> {

@@ -18,6 +18,8 @@ export interface RunnerSettings {
   readonly requireGpu: boolean;
   /** ONNX Runtime's intra-op threads a session; 0 leaves the choice to it. */
   readonly intraOpThreads: number;
+  /** What the outputs of one prediction may take together. */
+  readonly maxAnswerBytes: number;
   /** Size of the memory for inputs that the runner inherits as `MEMORY_FD`; 0: there is none. */
   readonly sharedMemoryBytes: number;
 }
@@ -59,7 +61,12 @@ export type Plan = readonly (readonly PredictionId[])[];
 /** One prediction's part of a run. */
 export type RunResult =
   | { readonly id: PredictionId; readonly ok: true; readonly outputs: Tensors }
-  | { readonly id: PredictionId; readonly ok: false; readonly message: string };
+  | {
+      readonly id: PredictionId;
+      readonly ok: false;
+      readonly code: 'run_failed' | 'answer_too_large';
+      readonly message: string;
+    };
 
 export interface RunStart {
   readonly ids: readonly PredictionId[];

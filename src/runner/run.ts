@@ -2,9 +2,10 @@
 
 import type * as Ort from 'onnxruntime-node';
 import type { Tensors } from '../tensor.js';
+import { AnswerTooLarge, takeOutputs } from './answer-limit.js';
 import type { LoadedModel } from './loaded-model.js';
 import { ortMessage } from './ort-error.js';
-import { fromOrt, toOrt } from './ort-tensors.js';
+import { toOrt } from './ort-tensors.js';
 import type { PredictionId, RunResult } from './protocol.js';
 import { stack, unstack } from './stack.js';
 
@@ -14,39 +15,47 @@ export interface RunInput {
   readonly outputs: readonly string[];
 }
 
+/** What all runs of this process have in common. */
+export interface Running {
+  readonly ort: typeof Ort;
+  /** What the outputs of one prediction may take together. */
+  readonly maxAnswerBytes: number;
+}
+
 /**
  * Runs the batch together; where that fails, one by one, so that a bad input costs only its sender.
  * Never rejects: what fails is in the results.
  */
 export async function runAll(
-  ort: typeof Ort,
+  running: Running,
   model: LoadedModel,
   batch: readonly RunInput[],
 ): Promise<RunResult[]> {
   if (batch.length > 1) {
     try {
-      return await runBatch(ort, model, batch);
+      return await runBatch(running, model, batch);
     } catch {
       // Whose fault it was shows in the single runs.
     }
   }
   const results: RunResult[] = [];
-  for (const input of batch) results.push(await runSingle(ort, model, input));
+  for (const input of batch) results.push(await runSingle(running, model, input));
   return results;
 }
 
-async function runSingle(ort: typeof Ort, model: LoadedModel, input: RunInput): Promise<RunResult> {
+async function runSingle(running: Running, model: LoadedModel, input: RunInput): Promise<RunResult> {
   try {
-    const outputs = await runTensors(ort, model, input);
+    const outputs = await runTensors(running, model, input);
     return { id: input.id, ok: true, outputs };
   } catch (error) {
-    return { id: input.id, ok: false, message: ortMessage(error) };
+    const code = error instanceof AnswerTooLarge ? 'answer_too_large' : 'run_failed';
+    return { id: input.id, ok: false, code, message: ortMessage(error) };
   }
 }
 
-/** Feeds and fetches once. Rejects with ONNX Runtime's own error. */
+/** Feeds and fetches once. Rejects with ONNX Runtime's own error, or with AnswerTooLarge. */
 export async function runTensors(
-  ort: typeof Ort,
+  { ort, maxAnswerBytes }: Running,
   model: Pick<LoadedModel, 'session'>,
   { inputs, outputs }: Pick<RunInput, 'inputs' | 'outputs'>,
 ): Promise<Tensors> {
@@ -54,13 +63,11 @@ export async function runTensors(
   const feeds: Record<string, Ort.Tensor> = Object.create(null);
   for (const name in inputs) feeds[name] = toOrt(ort, inputs[name]!);
   const fetched = await model.session.run(feeds, outputs);
-  const tensors: Record<string, Tensors[string]> = {};
-  for (const name of outputs) tensors[name] = fromOrt(fetched[name]!);
-  return tensors;
+  return takeOutputs(fetched, outputs, maxAnswerBytes);
 }
 
 async function runBatch(
-  ort: typeof Ort,
+  running: Running,
   model: LoadedModel,
   batch: readonly RunInput[],
 ): Promise<RunResult[]> {
@@ -77,7 +84,7 @@ async function runBatch(
   );
   const rows = batch.map(({ inputs }) => inputs[names[0]!]!.dims[axes.inputs[names[0]!]!]!);
   const wanted = [...new Set(batch.flatMap(({ outputs }) => outputs))];
-  const outputs = await runTensors(ort, model, { inputs: joined, outputs: wanted });
+  const outputs = await runTensors(running, model, { inputs: joined, outputs: wanted });
   const parts = new Map(wanted.map((name) => [name, unstack(outputs[name]!, axes.outputs[name]!, rows)]));
   return batch.map((input, index) => ({
     id: input.id,

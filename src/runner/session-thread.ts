@@ -40,6 +40,7 @@ let models: ReadonlyMap<string, LoadedModel> = new Map();
 let plan: Plan = [];
 let busy = false;
 let sharedMemoryBytes = 0;
+let maxAnswerBytes = 0;
 let sharedMemory: Uint8Array | undefined;
 
 /** Mapped as its first input comes; most models have small ones. */
@@ -60,7 +61,7 @@ function handle(frame: ArrayBuffer): void {
   const { message, tensors } = decodeFrame<ToRunner>(frame, shared);
   switch (message.kind) {
     case 'load':
-      ({ sharedMemoryBytes } = message.settings);
+      ({ sharedMemoryBytes, maxAnswerBytes } = message.settings);
       void load(message);
       break;
     case 'input': {
@@ -137,7 +138,7 @@ async function runStaged(): Promise<void> {
 /** Runs one batch, reports it together with the start of the following one, and gives that one back. */
 async function runOne(batch: readonly Staged[]): Promise<Staged[]> {
   const startedMs = monotonicMs();
-  const results = await runAll(ort, batch[0]!.model, batch);
+  const results = await runAll({ ort, maxAnswerBytes }, batch[0]!.model, batch);
   const endedMs = monotonicMs();
   acceptWhatWaits();
   const following = results.some(hasDeviceError) ? [] : takeNext();

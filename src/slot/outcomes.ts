@@ -16,13 +16,14 @@ export function settle(
   for (const prediction of batch) {
     const result = byId.get(prediction.id)!;
     if (result.ok) prediction.complete(outputs.get(result.id) ?? {});
-    else prediction.fail(runError(result.message));
+    else prediction.fail(runError(result));
   }
 }
 
 /** What made the device fail may be over with the next runner; what made the model fail is in the input. */
-function runError(message: string): ServiceError {
-  return new ServiceError('run_failed', message, { retryable: isDeviceError(message) });
+function runError({ code, message }: Extract<RunResult, { ok: false }>): ServiceError {
+  if (code !== 'run_failed') return new ServiceError(code, message);
+  return new ServiceError(code, message, { retryable: isDeviceError(message) });
 }
 
 /** For those whose run was going on as the runner died. */

@@ -199,5 +199,7 @@ export function outputsOf(id: PredictionId): Tensors {
 
 function resultOf(id: PredictionId, failures: Failures): RunResult {
   const message = failures.get(id);
-  return message === undefined ? { id, ok: true, outputs: {} } : { id, ok: false, message };
+  return message === undefined
+    ? { id, ok: true, outputs: {} }
+    : { id, ok: false, code: 'run_failed', message };
 }

@@ -8,7 +8,7 @@ import { type Dimension, type ElementType, type NumericType, stringTensor } from
 import { bodyOf, codecModel, imageMapping, spec } from '../support/codec-models.js';
 import { refusalOf } from '../support/errors.js';
 
-const codecs = createCodecs({ maxBodyBytes: 1024 });
+const codecs = createCodecs({ maxBodyBytes: 1024, maxAnswerBytes: 2 ** 28 });
 
 const one = (type: ElementType, shape: readonly Dimension[]): Model =>
   codecModel({ inputs: [spec('x', type, shape)] });

@@ -27,7 +27,7 @@ test('requests on the page are whole', async () => {
     inputs: [spec('image', 'float32', ['batch', 8, 8])],
     outputs: [spec('probabilities', 'float32', ['batch', 10]), spec('label', 'int64', ['batch'])],
   });
-  const codecs = createCodecs({ maxBodyBytes: 2 ** 20 });
+  const codecs = createCodecs({ maxBodyBytes: 2 ** 20, maxAnswerBytes: 2 ** 28 });
   for (const body of bodies) {
     await codecs.decode({ mediaType: 'application/json', body: bodyOf(body), headers: {}, model });
   }

@@ -9,7 +9,7 @@ import { bodyOf, codecModel, imageMapping, spec } from '../support/codec-models.
 import { type Random, seededRandom } from '../support/random.js';
 
 const MAX_BYTES = 64 * 1024;
-const codecs = createCodecs({ maxBodyBytes: MAX_BYTES });
+const codecs = createCodecs({ maxBodyBytes: MAX_BYTES, maxAnswerBytes: 2 ** 28 });
 afterAll(() => codecs.close());
 
 /** One input of each type, and all of them left out with success. */

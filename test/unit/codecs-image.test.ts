@@ -9,7 +9,7 @@ import type { Dimension, NumericTensor, NumericType } from '../../src/tensor.js'
 import { bodyOf, codecModel, imageMapping, spec } from '../support/codec-models.js';
 import { refusalOf } from '../support/errors.js';
 
-const codecs = createCodecs({ maxBodyBytes: 64 * 1024 });
+const codecs = createCodecs({ maxBodyBytes: 64 * 1024, maxAnswerBytes: 2 ** 28 });
 
 const AXES: Readonly<Record<string, Dimension>> = { N: 'batch', H: 'height', W: 'width', C: 'channels' };
 
@@ -254,7 +254,7 @@ test('a broken JPEG is refused', async () => {
 });
 
 test('a large picture is converted whole, piece by piece', async () => {
-  const large = createCodecs({ maxBodyBytes: 16 * 2 ** 20 });
+  const large = createCodecs({ maxBodyBytes: 16 * 2 ** 20, maxAnswerBytes: 2 ** 28 });
   const width = 700;
   const height = 500;
   const samples = Uint8Array.from({ length: 3 * width * height }, (_, index) => (index * 31) % 256);

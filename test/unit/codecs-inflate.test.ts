@@ -5,7 +5,7 @@ import { expect, test } from '@jest/globals';
 import { createCodecs } from '../../src/codecs/codecs.js';
 import { refusalOf } from '../support/errors.js';
 
-const { inflate } = createCodecs({ maxBodyBytes: 1024 });
+const { inflate } = createCodecs({ maxBodyBytes: 1024, maxAnswerBytes: 2 ** 28 });
 
 const COMPRESS = { gzip: gzipSync, deflate: deflateSync, br: brotliCompressSync } as const;
 const CODINGS = Object.keys(COMPRESS) as (keyof typeof COMPRESS)[];

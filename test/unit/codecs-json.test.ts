@@ -7,7 +7,7 @@ import { stringTensor, type Tensors } from '../../src/tensor.js';
 import { bodyOf, codecModel, spec } from '../support/codec-models.js';
 import { refusalOf } from '../support/errors.js';
 
-const codecs = createCodecs({ maxBodyBytes: 2 ** 20 });
+const codecs = createCodecs({ maxBodyBytes: 2 ** 20, maxAnswerBytes: 2 ** 28 });
 afterAll(() => codecs.close());
 
 const detector = codecModel({

@@ -9,7 +9,7 @@ import { bodyOf, codecModel, spec } from '../support/codec-models.js';
 import { refusalOf } from '../support/errors.js';
 import { until } from '../support/until.js';
 
-const codecs = createCodecs({ maxBodyBytes: 2 ** 23 });
+const codecs = createCodecs({ maxBodyBytes: 2 ** 23, maxAnswerBytes: 2 ** 28 });
 afterAll(() => codecs.close());
 
 const model = codecModel({
@@ -141,7 +141,7 @@ test('an answer of many empty lists is written', async () => {
 const strings: Model = codecModel({ inputs: [spec('s', 'string', ['n'])] });
 
 test('a body of more strings than there is memory for is refused, on a thread and without one', async () => {
-  const small = createCodecs({ maxBodyBytes: 2 ** 17 });
+  const small = createCodecs({ maxBodyBytes: 2 ** 17, maxAnswerBytes: 2 ** 28 });
   const body = (count: number) => `{"inputs":{"s":["",${'"",'.repeat(count)}""]}}`;
   expect(body(17_000).length).toBeLessThan(OFFLOAD_BYTES);
   expect((await decode(body(15_000), { as: strings, by: small })).inputs.s!.dims).toEqual([15_002]);
@@ -183,7 +183,7 @@ test('a large answer of strings is written, and the outputs stay as they are', a
 });
 
 test('large answers of strings are for the threads, small ones are not', async () => {
-  const own = createCodecs({ maxBodyBytes: 2 ** 23 });
+  const own = createCodecs({ maxBodyBytes: 2 ** 23, maxAnswerBytes: 2 ** 28 });
   await own.close();
   const answerOf = (...strings: string[]) =>
     own.encodeJson({ model, outputs: { y: stringTensor([strings.length], strings) } });
@@ -213,7 +213,7 @@ test('a string with a NUL is refused by a thread too, in the words of a small bo
 });
 
 test('a worker whose heap is full costs its own body only, and the next ones are served', async () => {
-  const small = createCodecs({ maxBodyBytes: 2 ** 26, workerHeapMiB: 16 });
+  const small = createCodecs({ maxBodyBytes: 2 ** 26, maxAnswerBytes: 2 ** 28, workerHeapMiB: 16 });
   // Tensors lie outside of the heap; names do not.
   const names = Array.from({ length: 40_000 }, (_, index) => spec(`${index}${'x'.repeat(1000)}`, 'int8', []));
   const hungry = codecModel({ inputs: [spec('s', 'string', ['n'])], outputs: names });
@@ -238,7 +238,7 @@ const threads = (): number =>
 
 test('close ends the threads, and small bodies are read on', async () => {
   const before = threads();
-  const own = createCodecs({ maxBodyBytes: 2 ** 23 });
+  const own = createCodecs({ maxBodyBytes: 2 ** 23, maxAnswerBytes: 2 ** 28 });
   await decode(large('{"inputs":{"s":["a"]}}'), { as: strings, by: own });
   await own.close();
   await until(() => threads() === before);
@@ -248,7 +248,7 @@ test('close ends the threads, and small bodies are read on', async () => {
 });
 
 test('what waits for a worker when it is closed is told that the server shuts down', async () => {
-  const own = createCodecs({ maxBodyBytes: 2 ** 23 });
+  const own = createCodecs({ maxBodyBytes: 2 ** 23, maxAnswerBytes: 2 ** 28 });
   const waiting = Promise.allSettled(Array.from({ length: 8 }, () => decode(request, { by: own })));
   await own.close();
   for (const result of await waiting) {
@@ -257,7 +257,7 @@ test('what waits for a worker when it is closed is told that the server shuts do
 });
 
 test('close without a thread ever started does nothing', async () => {
-  const own = createCodecs({ maxBodyBytes: 1024 });
+  const own = createCodecs({ maxBodyBytes: 1024, maxAnswerBytes: 2 ** 28 });
   await own.close();
   await own.close();
 });

@@ -1,0 +1,99 @@
+// Answers are bounded, whatever a small request asks for.
+
+import { readFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { BIG_OUTPUT_FACTOR, writeFixtureModels } from '../support/fixture-models.js';
+import { type Oneslot, openBooks, startOneslot } from '../support/oneslot.js';
+
+const MAX_ANSWER = 2 ** 20;
+const RAW = { accept: 'application/octet-stream' };
+
+let folder: string;
+let oneslot: Oneslot;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'oneslot-answers-'));
+  writeFixtureModels(folder, ['big-output', 'two-in-two-out', 'echo-string', 'fails']);
+  oneslot = await startOneslot({ models: folder, args: ['--max-answer', '1MiB', '--max-body', '4MiB'] });
+});
+
+afterAll(async () => {
+  expect(openBooks(await oneslot.metrics())).toBe(0);
+  await oneslot[Symbol.asyncDispose]();
+  await rm(folder, { recursive: true });
+});
+
+/** Most of the fixture's positions that fit as raw bytes. */
+const FITTING = Math.floor(MAX_ANSWER / 4 / BIG_OUTPUT_FACTOR);
+
+const positions = (count: number, init: RequestInit = {}) =>
+  oneslot.predict('big-output', { count: [count] }, init);
+
+describe('an answer that is larger than --max-answer', () => {
+  test('is refused with the output, its size, the limit and the cure', async () => {
+    const { status, body } = await positions(FITTING + 1, { headers: RAW });
+    expect([status, body.code, body.retryable]).toEqual([422, 'answer_too_large', false]);
+    const bytes = 4 * BIG_OUTPUT_FACTOR * (FITTING + 1);
+    expect(body.detail).toBe(
+      `output positions is float32[${bytes / 4}] of ${bytes} bytes; an answer may have 1048576 (--max-answer): ask for less`,
+    );
+    expect((await positions(FITTING, { headers: RAW })).status).toBe(200);
+  });
+
+  test('is refused where only its outputs together are larger, and given where one is asked for', async () => {
+    const a = Array<number>(200_000).fill(1);
+    const together = await oneslot.post('/predict/two-in-two-out', JSON.stringify({ inputs: { a, b: a } }));
+    expect([together.status, together.body.code]).toEqual([422, 'answer_too_large']);
+    expect(together.body.detail).toContain('the 2 outputs together 1600000');
+    expect(together.body.detail).toContain('ask for fewer outputs');
+    const alone = await oneslot.post(
+      '/predict/two-in-two-out?outputs=sum',
+      JSON.stringify({ inputs: { a, b: a } }),
+    );
+    expect([alone.status, alone.body.outputs.sum.length]).toEqual([200, a.length]);
+  });
+
+  test('is refused where only its text is larger, and given as raw bytes', async () => {
+    const { status, body } = await positions(FITTING);
+    expect([status, body.code, body.retryable]).toEqual([422, 'answer_too_large', false]);
+    expect(body.detail).toContain('1048576');
+    expect(body.detail).toContain('Accept: application/octet-stream');
+  });
+
+  test('is refused as an event too', async () => {
+    const { body } = await positions(FITTING + 1, { headers: { accept: 'text/event-stream' } });
+    expect(body).toMatch(/event: error\ndata: .*"answer_too_large"/);
+    expect(body).not.toContain('event: result');
+  });
+
+  test('is refused where it holds strings', async () => {
+    const text = 'x'.repeat(1000);
+    const strings = (count: number) => oneslot.predict('echo-string', { input: Array(count).fill(text) });
+    expect((await strings(1000)).status).toBe(200);
+    const { status, body } = await strings(1100);
+    expect([status, body.code]).toEqual([422, 'answer_too_large']);
+    expect(body.detail).toMatch(/^output output is string\[1100\] of 1103302 bytes/);
+    // As text each of these characters takes six.
+    expect((await oneslot.predict('echo-string', { input: ['\u0001'.repeat(200_000)] })).body.code).toBe(
+      'answer_too_large',
+    );
+  });
+
+  test('takes no memory in the server, and no runner', async () => {
+    await positions(FITTING, { headers: RAW });
+    const { runnerPid } = oneslot;
+    const beforeBytes = residentBytes(oneslot.pid);
+    for (let round = 0; round < 3; round++) expect((await positions(20_000)).status).toBe(422);
+    expect(residentBytes(oneslot.pid) - beforeBytes).toBeLessThan(40e6);
+    expect(oneslot.runnerPid).toBe(runnerPid);
+    expect((await oneslot.predict('fails', { index: [3] })).body.outputs).toEqual({ value: [9] });
+  });
+});
+
+function residentBytes(pid: number): number {
+  const [, kib] = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))!;
+  return 1024 * Number(kib);
+}
