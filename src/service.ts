@@ -192,7 +192,7 @@ export async function startService(config: Config, { log, writeLine }: ServiceOu
     log,
     snapshot,
     demand: () => ledger.queued + ledger.running,
-    refusals: () => metrics.totals.refused,
+    totals: () => metrics.totals,
     count: (call, result) => metrics.platformCalled(call, result),
     addCalls: (calls) => metrics.addCalls(calls),
     writeLine: writeLine ?? (() => {}),

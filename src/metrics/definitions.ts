@@ -237,4 +237,11 @@ const codesOf = (outcome: Outcome): readonly ErrorCode[] =>
 
 export const REFUSAL_REASONS = codesOf('refused');
 
+/** Of the refusals those that more replicas would mend. */
+export const CAPACITY_REASONS: readonly ErrorCode[] = [
+  'queue_full',
+  'queue_bytes_full',
+  'deadline_unattainable',
+];
+
 export const INVALID_REASONS = codesOf('invalid');

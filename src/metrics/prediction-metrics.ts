@@ -12,6 +12,7 @@ import {
 } from '../observer.js';
 import { type Count, Counts } from './counts.js';
 import {
+  CAPACITY_REASONS,
   COUNTERS,
   HISTOGRAMS,
   type HistogramDefinition,
@@ -25,6 +26,7 @@ type Series = Histogram.Internal<string>;
 
 export interface PredictionTotals {
   readonly received: number;
+  /** For lack of capacity; whom we do not let in is not counted. */
   readonly refused: number;
   readonly failed: number;
 }
@@ -86,7 +88,8 @@ export class PredictionMetrics implements Observer {
   /** What was counted since the start. */
   get totals(): PredictionTotals {
     const failed = [...this.#ends.values()].map((ends) => ends.failed.count);
-    return { received: this.#received.value, refused: sum(this.#refusals.values()), failed: sum(failed) };
+    const refused = CAPACITY_REASONS.map((reason) => this.#refusal(reason));
+    return { received: this.#received.value, refused: sum(refused), failed: sum(failed) };
   }
 
   platformCalled(call: CallName, result: CallResult): void {

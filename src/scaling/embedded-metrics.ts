@@ -4,13 +4,19 @@ import type { Cancel, Clock } from '../clock.js';
 import type { Snapshot } from '../observer.js';
 import type { EcsTask } from './ecs-task.js';
 
+export interface EndedTotals {
+  /** For lack of capacity. */
+  readonly refused: number;
+  readonly failed: number;
+}
+
 export interface EmbeddedMetricsOptions {
   readonly clock: Clock;
   /** Milliseconds since 1970. */
   readonly wallMs: () => number;
   readonly snapshot: () => Snapshot;
-  /** Predictions refused since the start. */
-  readonly refusals: () => number;
+  /** Predictions since the start that ended so. */
+  readonly totals: () => EndedTotals;
   /** Undefined until it is known; no line is written before. */
   readonly task: () => EcsTask | undefined;
   readonly namespace: string;
@@ -24,11 +30,11 @@ const STANDARD_PERIOD_MS = 60_000;
 export class EmbeddedMetrics {
   readonly #options: EmbeddedMetricsOptions;
   #cancel: Cancel = () => {};
-  #refusals: number;
+  #totals: EndedTotals;
 
   constructor(options: EmbeddedMetricsOptions) {
     this.#options = options;
-    this.#refusals = options.refusals();
+    this.#totals = options.totals();
     this.#schedule(0);
   }
 
@@ -52,19 +58,20 @@ export class EmbeddedMetrics {
   }
 
   #write(): void {
-    const { task, refusals, snapshot, wallMs, writeLine } = this.#options;
+    const { task, totals, snapshot, wallMs, writeLine } = this.#options;
     const present = task();
     if (present === undefined) return;
-    const total = refusals();
-    const line = this.#lineOf(present, snapshot(), total - this.#refusals, wallMs());
-    this.#refusals = total;
+    const { refused, failed } = totals();
+    const since = { refused: refused - this.#totals.refused, failed: failed - this.#totals.failed };
+    const line = this.#lineOf(present, snapshot(), since, wallMs());
+    this.#totals = { refused, failed };
     writeLine(JSON.stringify(line));
   }
 
   #lineOf(
     { cluster, service, taskId }: EcsTask,
     snapshot: Snapshot,
-    refusals: number,
+    { refused, failed }: EndedTotals,
     timestamp: number,
   ): object {
     const { namespace, periodMs } = this.#options;
@@ -78,6 +85,7 @@ export class EmbeddedMetrics {
         metric('BacklogSeconds', 'Seconds'),
         metric('BusyRatio', 'None'),
         metric('Refusals', 'Count'),
+        metric('Failures', 'Count'),
       ],
     };
     return {
@@ -88,7 +96,8 @@ export class EmbeddedMetrics {
       Demand: snapshot.queued + snapshot.running,
       BacklogSeconds: round(snapshot.backlogSeconds),
       BusyRatio: round(snapshot.busyRatio),
-      Refusals: refusals,
+      Refusals: refused,
+      Failures: failed,
     };
   }
 }

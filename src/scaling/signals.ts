@@ -8,7 +8,7 @@ import type { Cancel, Clock } from '../clock.js';
 import type { Config } from '../config.js';
 import type { CallName, CallResult, Snapshot } from '../observer.js';
 import { EcsIdentity } from './ecs-task.js';
-import { EmbeddedMetrics } from './embedded-metrics.js';
+import { EmbeddedMetrics, type EndedTotals } from './embedded-metrics.js';
 import { PlatformCalls } from './platform-calls.js';
 import { PodDeletionCost } from './pod-deletion-cost.js';
 import { SPOT_POLL_MS, type SpotNotice, SpotNotices } from './spot-notice.js';
@@ -30,8 +30,8 @@ export interface SignalsOptions {
   readonly snapshot: () => Snapshot;
   /** Predictions waiting or running; asked every second, so it adds nothing up. */
   readonly demand: () => number;
-  /** Predictions refused since the start. */
-  readonly refusals: () => number;
+  /** Predictions since the start that ended so. */
+  readonly totals: () => EndedTotals;
   /** Told of every platform call that has ended. */
   readonly count: (call: CallName, result: CallResult) => void;
   /** Shows the counts of these calls, at zero. */
@@ -90,7 +90,7 @@ export class Signals {
   }
 
   #startEmbeddedMetrics(): void {
-    const { config, clock, snapshot, refusals, writeLine } = this.#options;
+    const { config, clock, snapshot, totals, writeLine } = this.#options;
     const uri = this.#env.ECS_CONTAINER_METADATA_URI_V4;
     if (!this.#isOn('--cloudwatch-metrics', config.cloudwatchMetrics, uri, 'ECS_CONTAINER_METADATA_URI_V4'))
       return;
@@ -99,7 +99,7 @@ export class Signals {
       clock: this.#guarded(clock, 'cloudwatch metrics'),
       wallMs: this.#wallMs,
       snapshot,
-      refusals,
+      totals,
       task: () => identity.task,
       namespace: config.cloudwatchNamespace,
       periodMs: config.cloudwatchPeriodMs,

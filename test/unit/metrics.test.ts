@@ -241,6 +241,15 @@ describe('the moments of a prediction', () => {
     expect(sampleValue(page, 'oneslot_predictions_total', { model: '', outcome: 'refused' })).toBe(1);
   });
 
+  test('refusals for lack of capacity are told apart from those whom no replica would let in', () => {
+    const metrics = metricsOf();
+    metrics.observer.refused('unauthorized');
+    metrics.observer.refused('draining');
+    metrics.observer.refused('queue_full');
+    metrics.observer.refused('deadline_unattainable');
+    expect(metrics.totals.refused).toBe(2);
+  });
+
   test('a mistake of the caller counts under its reason, and neither as a failure nor as a refusal', async () => {
     const metrics = metricsOf();
     metrics.observer.received('digits');

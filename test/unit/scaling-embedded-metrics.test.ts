@@ -19,7 +19,7 @@ function setUp(changes: Partial<EmbeddedMetricsOptions> = {}, intoMs = 0) {
     clock,
     wallMs: () => clock.nowMs() + wall.offsetMs,
     snapshot: () => snapshotOf(),
-    refusals: () => 0,
+    totals: () => ({ refused: 0, failed: 0 }),
     task: () => TASK,
     namespace: 'oneslot',
     periodMs: 60_000,
@@ -38,19 +38,23 @@ test('the line has exactly the documented form', () => {
     '{"_aws":{"Timestamp":1764000030000,"CloudWatchMetrics":[{"Namespace":"oneslot",' +
       '"Dimensions":[["ClusterName","ServiceName"]],"Metrics":[{"Name":"Demand","Unit":"Count"},' +
       '{"Name":"BacklogSeconds","Unit":"Seconds"},{"Name":"BusyRatio","Unit":"None"},' +
-      '{"Name":"Refusals","Unit":"Count"}]}]},"ClusterName":"prod","ServiceName":"oneslot","TaskId":"abc",' +
-      '"Demand":3,"BacklogSeconds":41.512,"BusyRatio":0.75,"Refusals":0}',
+      '{"Name":"Refusals","Unit":"Count"},{"Name":"Failures","Unit":"Count"}]}]},"ClusterName":"prod","ServiceName":"oneslot","TaskId":"abc",' +
+      '"Demand":3,"BacklogSeconds":41.512,"BusyRatio":0.75,"Refusals":0,"Failures":0}',
   ]);
 });
 
-test('refusals are those since the line before', () => {
+test('refusals and failures are those since the line before', () => {
   let refused = 7;
-  const { clock, parsed } = setUp({ refusals: () => refused });
+  const { clock, parsed } = setUp({ totals: () => ({ refused, failed: 2 * refused }) });
   refused = 10;
   clock.advance(60_000);
   refused = 11;
   clock.advance(120_000);
-  expect(parsed().map(({ Refusals }) => Refusals)).toEqual([3, 1, 0]);
+  expect(parsed().map(({ Refusals, Failures }) => [Refusals, Failures])).toEqual([
+    [3, 6],
+    [1, 2],
+    [0, 0],
+  ]);
 });
 
 test('every minute of the wall clock has exactly one line, whenever the process started', () => {
@@ -111,14 +115,14 @@ test('every name that the directive speaks of is a member of the line, and of th
 test('before the task is known nothing is written, and its refusals are not lost', () => {
   let task: EcsTask | undefined;
   let refused = 0;
-  const { clock, parsed } = setUp({ task: () => task, refusals: () => refused });
+  const { clock, parsed } = setUp({ task: () => task, totals: () => ({ refused, failed: 2 * refused }) });
   clock.advance(60_000);
   refused = 4;
   clock.advance(60_000);
   expect(parsed()).toEqual([]);
   task = TASK;
   clock.advance(60_000);
-  expect(parsed()).toMatchObject([{ Refusals: 4 }]);
+  expect(parsed()).toMatchObject([{ Refusals: 4, Failures: 8 }]);
 });
 
 test('once stopped it writes no more and leaves no timer', () => {

@@ -40,7 +40,7 @@ function start(changes: Partial<SignalsOptions> = {}) {
     },
     snapshot: () => snapshotOf(),
     demand: () => 0,
-    refusals: () => 0,
+    totals: () => ({ refused: 0, failed: 0 }),
     count: (call, result) => void counted.push(`${call} ${result}`),
     addCalls: () => {},
     writeLine: (line) => void lines.push(line),

@@ -34,7 +34,7 @@ export async function checkChoices(report: Report, create: Create): Promise<void
   await check('with spare GPUs, a deployment starts new replicas first', spareGpu);
   await check('with Spot, a replica may ask for the notice of interruption', spot);
   await check('with a certificate, callers come by HTTPS and no other way', https);
-  await check('with a topic, refusals and silence raise alarms', alarms);
+  await check('with a topic, refusals, failures and silence raise alarms', alarms);
   await check('targets of scaling are parameters', targets);
   await check('a Prometheus in the VPC may scrape, and finds the replicas as its file says', scraping);
 }
@@ -70,6 +70,7 @@ function alarms({ alarms, outputs }: Stack): void {
   const metrics = own.map(({ Namespace, MetricName, Statistic }) => [Namespace, MetricName, Statistic]);
   assert.deepEqual(metrics.sort(), [
     ['oneslot', 'Demand', 'SampleCount'],
+    ['oneslot', 'Failures', 'Sum'],
     ['oneslot', 'Refusals', 'Sum'],
   ]);
   for (const { Dimensions } of own) {

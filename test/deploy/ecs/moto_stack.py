@@ -113,7 +113,7 @@ def complete(template):
     physical["TaskDefinition"] = ecs.register_task_definition(family=FAMILY, **task)["taskDefinition"]["taskDefinitionArn"]
     ecs.create_service(serviceName="made-here", desiredCount=1, **service_of(template))
     scale(template)
-    for name in ("RefusalsAlarm", "SilenceAlarm"):
+    for name in ("RefusalsAlarm", "FailuresAlarm", "SilenceAlarm"):
         if template.is_made(name):
             boto3.client("cloudwatch").put_metric_alarm(AlarmName=name, **template.properties(name))
 
