@@ -9,6 +9,7 @@ import { drain } from './drain.js';
 import { Estimator } from './estimator/estimator.js';
 import { ApiKeys } from './http/api-keys.js';
 import { createAdminApp, createApp, type Routes } from './http/app.js';
+import { metricsPage } from './http/metrics-page.js';
 import * as operations from './http/operations.js';
 import { predictHandler } from './http/predict.js';
 import { type Listening, listen } from './http/server.js';
@@ -134,7 +135,7 @@ export async function startService(config: Config, { log, writeLine }: ServiceOu
   const { queueLimit, queueBytes, maxBodyBytes, maxWaitMs, margin, uploadTimeoutMs } = config;
   const limits = { queueLimit, queueBytes, maxBodyBytes, maxWaitMs, margin };
   const admission = new Admission({ limits, models, ledger, queue, forecast, estimator, observer, clock });
-  const operationsOptions = { snapshot, metrics, models, estimator, whyNotReady };
+  const operationsOptions = { snapshot, models, estimator, whyNotReady };
   const routes: Routes = {
     predict: predictHandler({
       admission,
@@ -152,7 +153,7 @@ export async function startService(config: Config, { log, writeLine }: ServiceOu
     }),
     healthz: operations.healthz,
     readyz: operations.readyz(operationsOptions),
-    metrics: operations.metricsPage(operationsOptions),
+    metrics: metricsPage(metrics),
     scaling: operations.scaling(operationsOptions),
     models: operations.modelList(operationsOptions),
     model: operations.modelDetails(operationsOptions),

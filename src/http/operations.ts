@@ -2,7 +2,6 @@
 
 import type { RequestHandler } from 'express';
 import type { Estimator } from '../estimator/estimator.js';
-import type { Metrics } from '../metrics/metrics.js';
 import type { Model } from '../model-repository/model.js';
 import type { Models } from '../model-repository/models.js';
 import type { Snapshot } from '../observer.js';
@@ -10,7 +9,6 @@ import { scalingReport } from '../scaling/scaling.js';
 
 export interface OperationsOptions {
   readonly snapshot: () => Snapshot;
-  readonly metrics: Metrics;
   readonly models: Models;
   readonly estimator: Estimator;
   /** What keeps this replica from being ready; empty when it is. */
@@ -27,12 +25,6 @@ export function readyz({ whyNotReady }: OperationsOptions): RequestHandler {
   return function readyz(_request, response) {
     const reasons = whyNotReady();
     response.status(reasons.length === 0 ? 200 : 503).json({ ready: reasons.length === 0, reasons });
-  };
-}
-
-export function metricsPage({ metrics }: OperationsOptions): RequestHandler {
-  return async function metricsPage(_request, response) {
-    response.type(metrics.contentType).send(await metrics.render());
   };
 }
 

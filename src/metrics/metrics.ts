@@ -1,5 +1,6 @@
 // The metrics page: one registry, and one consistent cut through all of it at each scrape.
 
+import { setImmediate } from 'node:timers/promises';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import type { CallName, CallResult, LoadedModel, Observer, Snapshot } from '../observer.js';
 import { type BuildInfo, buildInfo } from './build-info.js';
@@ -7,6 +8,7 @@ import { BUILD_INFO, GAUGES, GPU_GAUGES, MODEL_LOADED } from './definitions.js';
 import { Gauges, gaugeOf } from './gauges.js';
 import type { GpuReading, GpuSource } from './gpu-reading.js';
 import { PredictionMetrics, type PredictionTotals } from './prediction-metrics.js';
+import { GaugeFamily, type Pieces } from './series.js';
 import type { WarnLog } from './warn-log.js';
 
 export interface MetricsOptions {
@@ -35,18 +37,26 @@ export interface Metrics {
   /** A platform call has ended. */
   platformCalled(call: CallName, result: CallResult): void;
   /**
-   * The page in Prometheus' text format. All of oneslot's values on it are those of the moment of this call, so that
-   * received = ended + receiving + queued + running holds on every page.
+   * The page in Prometheus' text format, in UTF-8. All of oneslot's values on it are those of the moment of this call, so that
+   * received = ended + receiving + queued + running holds on every page. It is made a few milliseconds at a time.
    */
-  render(): Promise<string>;
+  render(): Promise<Buffer>;
 }
+
+/** Time that the making of a page takes before others have their turn. */
+const TURN_MS = 2;
 
 /** @returns metrics on a registry of their own. */
 export function createMetrics(options: MetricsOptions): Metrics {
   const registry = new Registry();
-  const predictions = new PredictionMetrics(registry);
+  const predictions = new PredictionMetrics();
   predictions.addModels(options.models);
-  const publishSnapshot = snapshotGauges(registry, predictions, options.snapshot);
+  const modelLoaded = new GaugeFamily(MODEL_LOADED, modelLabels);
+  let models: readonly LoadedModel[] = [];
+  const publishSnapshot = snapshotGauges(registry, options.snapshot, (present) => {
+    models = present?.models ?? [];
+    if (present !== undefined) predictions.slotBusy(present.slotBusySecondsTotal);
+  });
   const publishGpu = gpuGauges(registry, options.gpu);
   gaugeOf(registry, BUILD_INFO).set({ ...(options.build ?? buildInfo()) }, 1);
   collectDefaultMetrics({ register: registry });
@@ -59,31 +69,48 @@ export function createMetrics(options: MetricsOptions): Metrics {
     },
     addCalls: (calls) => predictions.addCalls(calls),
     platformCalled: (call, result) => predictions.platformCalled(call, result),
-    render() {
+    async render() {
       attempt('the gauges', publishSnapshot, options.log);
       attempt('the GPU gauges', publishGpu, options.log);
-      predictions.publish();
-      // Collects every value before its first await, and what is published above can't change after.
-      return registry.metrics();
+      // Every value is read before the first await: the registry's as it collects them, and those of the cut.
+      const gauges = registry.metrics();
+      const series = [modelLoaded.cut(models), ...predictions.cut()];
+      return await textOf(series, await gauges);
     },
   };
 }
 
+async function textOf(families: readonly Pieces[], last: string): Promise<Buffer> {
+  const made: Buffer[] = [];
+  let text = '';
+  let turnEndsMs = performance.now() + TURN_MS;
+  for (const pieces of families) {
+    for (const piece of pieces) {
+      text += piece;
+      if (performance.now() < turnEndsMs) continue;
+      made.push(Buffer.from(text));
+      text = '';
+      await setImmediate();
+      turnEndsMs = performance.now() + TURN_MS;
+    }
+  }
+  return Buffer.concat([...made, Buffer.from(text), Buffer.from(last)]);
+}
+
+/** @param rest told of what is shown otherwise; undefined where the snapshot fails */
 function snapshotGauges(
   registry: Registry,
-  predictions: PredictionMetrics,
   snapshot: () => Snapshot,
+  rest: (present: Snapshot | undefined) => void,
 ): () => void {
   const state = new Gauges(registry, GAUGES);
-  const models = new Gauges(registry, [MODEL_LOADED], modelLabels);
   return () => {
     // Cleared first: where the snapshot fails, no old values must stand for new ones.
     state.publish([]);
-    models.publish([]);
+    rest(undefined);
     const present = snapshot();
     state.publish([present]);
-    models.publish(present.models);
-    predictions.slotBusy(present.slotBusySecondsTotal);
+    rest(present);
   };
 }
 

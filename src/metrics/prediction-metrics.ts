@@ -1,6 +1,5 @@
 // Counters and histograms: what the moments of predictions and runs add up to.
 
-import { Histogram, type Registry } from 'prom-client';
 import type { ErrorCode, Outcome } from '../errors.js';
 import {
   CALL_RESULTS,
@@ -10,19 +9,15 @@ import {
   RESTART_REASONS,
   type RestartReason,
 } from '../observer.js';
-import { type Count, Counts } from './counts.js';
 import {
   CAPACITY_REASONS,
   COUNTERS,
   HISTOGRAMS,
-  type HistogramDefinition,
   INVALID_REASONS,
   OUTCOMES,
   REFUSAL_REASONS,
 } from './definitions.js';
-
-type Labels = Readonly<Record<string, string>>;
-type Series = Histogram.Internal<string>;
+import { type Count, CounterFamily, type Distribution, HistogramFamily, type Pieces } from './series.js';
 
 export interface PredictionTotals {
   readonly received: number;
@@ -31,23 +26,20 @@ export interface PredictionTotals {
   readonly failed: number;
 }
 
-interface EndSeries {
-  readonly count: Count;
-  readonly seconds: Series;
+interface RunSeries {
+  readonly queueWait: Distribution;
+  readonly run: Distribution;
 }
 
-interface RunSeries {
-  readonly queueWait: Series;
-  readonly run: Series;
-  readonly batchSize: Series;
-}
+/** Of a model with a thousand neighbours, what never happens to it takes no room on the page. */
+type EndSeries = Partial<Record<Outcome, Distribution>>;
 
 /** The model label of predictions that name no known model. */
 const NO_MODEL = '';
 
 export class PredictionMetrics implements Observer {
-  readonly #counts: Record<keyof typeof COUNTERS, Counts>;
-  readonly #histograms: Record<keyof typeof HISTOGRAMS, Histogram>;
+  readonly #counts: Record<keyof typeof COUNTERS, CounterFamily>;
+  readonly #histograms: Record<keyof typeof HISTOGRAMS, HistogramFamily>;
   readonly #received: Count;
   readonly #offeredSeconds: Count;
   readonly #slotBusySeconds: Count;
@@ -55,27 +47,33 @@ export class PredictionMetrics implements Observer {
   readonly #invalid = new Map<ErrorCode, Count>();
   readonly #restarts = new Map<RestartReason, Count>();
   readonly #calls = new Map<string, Count>();
-  readonly #ends = new Map<string, Record<Outcome, EndSeries>>();
+  readonly #ends = new Map<string, Record<Outcome, Count>>();
+  readonly #endSeconds = new Map<string, EndSeries>();
   readonly #runs = new Map<string, RunSeries>();
-  readonly #slotGap: Series;
+  readonly #batchSizes = new Map<string, Distribution>();
+  readonly #slotGap: Distribution;
 
-  constructor(registry: Registry) {
-    this.#counts = mapValues(COUNTERS, (definition) => new Counts(registry, definition));
-    this.#histograms = mapValues(HISTOGRAMS, (definition) => histogramOf(registry, definition));
+  constructor() {
+    this.#counts = mapValues(COUNTERS, (definition) => new CounterFamily(definition));
+    this.#histograms = mapValues(HISTOGRAMS, (definition) => new HistogramFamily(definition));
     this.#received = this.#counts.received.series();
     this.#offeredSeconds = this.#counts.offeredSeconds.series();
     this.#slotBusySeconds = this.#counts.slotBusySeconds.series();
-    this.#slotGap = this.#histograms.slotGap.labels({});
+    this.#slotGap = this.#histograms.slotGap.series();
     for (const reason of REFUSAL_REASONS) this.#refusal(reason);
     for (const reason of INVALID_REASONS) this.#mistake(reason);
     for (const reason of RESTART_REASONS) this.#restart(reason);
     this.#endsOf(NO_MODEL);
   }
 
-  /** Shows the series of these models, at zero until something happens to them. */
+  /**
+   * Shows the series of these models, at zero until something happens to them: every counter, and the times of what
+   * goes well. The times of other ends, and the sizes of batches, follow as the first one happens.
+   */
   addModels(models: readonly string[]): void {
     for (const model of models) {
       this.#endsOf(model);
+      this.#secondsOf(model, 'completed');
       this.#runsOf(model);
     }
   }
@@ -87,7 +85,7 @@ export class PredictionMetrics implements Observer {
 
   /** What was counted since the start. */
   get totals(): PredictionTotals {
-    const failed = [...this.#ends.values()].map((ends) => ends.failed.count);
+    const failed = [...this.#ends.values()].map((ends) => ends.failed);
     const refused = CAPACITY_REASONS.map((reason) => this.#refusal(reason));
     return { received: this.#received.value, refused: sum(refused), failed: sum(failed) };
   }
@@ -101,9 +99,9 @@ export class PredictionMetrics implements Observer {
     this.#slotBusySeconds.value = Math.max(this.#slotBusySeconds.value, duration(totalSeconds));
   }
 
-  /** Makes the counters of this moment those that the registry shows; histograms need no help. */
-  publish(): void {
-    for (const counts of Object.values(this.#counts)) counts.publish();
+  /** Everything as it is at this moment, as text that is made as it is read. */
+  cut(): Pieces[] {
+    return [...Object.values(this.#counts), ...Object.values(this.#histograms)].map((family) => family.cut());
   }
 
   received(_model: string): void {
@@ -127,7 +125,7 @@ export class PredictionMetrics implements Observer {
   }
 
   runStarted(model: string, size: number, gapSeconds: number | undefined): void {
-    this.#runsOf(model).batchSize.observe(size);
+    this.#batchSizeOf(model).observe(size);
     if (gapSeconds !== undefined) this.#slotGap.observe(duration(gapSeconds));
   }
 
@@ -136,9 +134,8 @@ export class PredictionMetrics implements Observer {
   }
 
   ended(model: string, outcome: Outcome, seconds: number): void {
-    const series = this.#endsOf(model)[outcome];
-    series.count.value += 1;
-    series.seconds.observe(duration(seconds));
+    this.#endsOf(model)[outcome].value += 1;
+    this.#secondsOf(model, outcome).observe(duration(seconds));
   }
 
   runnerRestarted(reason: RestartReason): void {
@@ -162,26 +159,28 @@ export class PredictionMetrics implements Observer {
     return memo(this.#calls, `${call} ${result}`, series);
   }
 
-  #endsOf(model: string): Record<Outcome, EndSeries> {
+  #endsOf(model: string): Record<Outcome, Count> {
     return memo(this.#ends, model, () => {
-      const ends = OUTCOMES.map((outcome) => [outcome, this.#endOf({ model, outcome })]);
-      return Object.fromEntries(ends) as Record<Outcome, EndSeries>;
+      const ends = OUTCOMES.map((outcome) => [outcome, this.#counts.ended.series({ model, outcome })]);
+      return Object.fromEntries(ends) as Record<Outcome, Count>;
     });
   }
 
-  #endOf(labels: Labels): EndSeries {
-    return {
-      count: this.#counts.ended.series(labels),
-      seconds: seriesOf(this.#histograms.prediction, labels),
-    };
+  #secondsOf(model: string, outcome: Outcome): Distribution {
+    const ends = memo(this.#endSeconds, model, (): EndSeries => ({}));
+    ends[outcome] ??= this.#histograms.prediction.series({ model, outcome });
+    return ends[outcome];
   }
 
   #runsOf(model: string): RunSeries {
     return memo(this.#runs, model, () => ({
-      queueWait: seriesOf(this.#histograms.queueWait, { model }),
-      run: seriesOf(this.#histograms.run, { model }),
-      batchSize: seriesOf(this.#histograms.batchSize, { model }),
+      queueWait: this.#histograms.queueWait.series({ model }),
+      run: this.#histograms.run.series({ model }),
     }));
+  }
+
+  #batchSizeOf(model: string): Distribution {
+    return memo(this.#batchSizes, model, () => this.#histograms.batchSize.series({ model }));
   }
 }
 
@@ -191,19 +190,9 @@ function sum(counts: Iterable<Count>): number {
   return total;
 }
 
-/** prom-client throws at what is not finite, and a sum must not fall: an observer never throws. */
+/** A sum that is not finite would stay so, and one that falls would be taken for a restart. */
 function duration(seconds: number): number {
   return seconds > 0 && seconds < Number.POSITIVE_INFINITY ? seconds : 0;
-}
-
-function histogramOf(registry: Registry, definition: HistogramDefinition): Histogram {
-  const { name, help, labels = [], buckets } = definition;
-  return new Histogram({ name, help, labelNames: [...labels], buckets: [...buckets], registers: [registry] });
-}
-
-function seriesOf(histogram: Histogram, labels: Labels): Series {
-  histogram.zero(labels);
-  return histogram.labels(labels);
 }
 
 function memo<Key, Value>(map: Map<Key, Value>, key: Key, make: () => Value): Value {

@@ -26,6 +26,8 @@ const GPU_PROVIDERS: readonly Provider[] = ['cuda', 'webgpu'];
 export interface LoadOptions extends RunnerSettings {
   /** What an earlier runner of this server told of its models. */
   readonly known: readonly LoadReport[];
+  /** Whether there is a pool of threads for all sessions. */
+  readonly sharesThreads: boolean;
 }
 
 /** Loads all models in turn. Rejects with an Error that names the model and the reason. */

@@ -3,23 +3,35 @@
 import type * as Ort from 'onnxruntime-node';
 import type { ModelFiles, Provider } from '../model-repository/model.js';
 import type { RunnerSettings } from './protocol.js';
+import { SHARES_THREADS } from './shared-threads.js';
 
 export interface SessionSettings extends RunnerSettings {
   readonly provider: Provider;
+  /** Whether there is a pool of threads for all sessions. */
+  readonly sharesThreads: boolean;
 }
 
 export function sessionOptions(
   files: ModelFiles,
-  { provider, deviceId, intraOpThreads }: SessionSettings,
+  { provider, deviceId, intraOpThreads, sharesThreads }: SessionSettings,
 ): Ort.InferenceSession.SessionOptions {
   const { extra, ...own } = files.settings.sessionOptions;
   return {
     executionProviders: [provider === 'cuda' ? { name: 'cuda', deviceId } : provider],
     ...(intraOpThreads > 0 && { intraOpNumThreads: intraOpThreads }),
     ...own,
-    extra: merged(SESSION_EXTRA, (extra ?? {}) as Extra),
+    extra: merged(
+      sharesThreads && !choosesThreads(own) ? merged(SESSION_EXTRA, SHARES_THREADS) : SESSION_EXTRA,
+      (extra ?? {}) as Extra,
+    ),
   };
 }
+
+/** Such a session has a pool of its own: the shared one has no number of threads for each model. */
+const choosesThreads = (own: Ort.InferenceSession.SessionOptions): boolean =>
+  own.intraOpNumThreads !== undefined ||
+  own.interOpNumThreads !== undefined ||
+  own.executionMode === 'parallel';
 
 interface Extra {
   readonly [key: string]: string | Extra;

@@ -22,11 +22,13 @@ import {
   type Plan,
   type PredictionId,
   type RunEnd,
+  type RunnerSettings,
   type RunResult,
   type RunStart,
   type ToRunner,
 } from './protocol.js';
 import { type RunInput, runAll } from './run.js';
+import { shareThreads } from './shared-threads.js';
 
 interface Staged extends RunInput {
   readonly model: LoadedModel;
@@ -117,12 +119,24 @@ const startOf = (batch: readonly Staged[]): RunStart => ({
 
 async function load({ settings, known }: Extract<ToRunner, { kind: 'load' }>): Promise<void> {
   try {
-    const loaded = await loadModels(ort, { ...settings, known });
+    const loaded = await loadModels(ort, { ...settings, known, sharesThreads: sharesThreads(settings) });
     models = new Map(loaded.map((model) => [model.report.name, model]));
     const reports = loaded.map(({ report }) => report);
     post({ kind: 'loaded', models: reports });
   } catch (error) {
     post({ kind: 'load_failed', message: ortMessage(error) });
+  }
+}
+
+/** A lone model has a pool of its own, for it takes time to make a shared one. */
+function sharesThreads({ models, intraOpThreads }: RunnerSettings): boolean {
+  if (models.length < 2) return false;
+  try {
+    shareThreads(intraOpThreads);
+    return true;
+  } catch (error) {
+    console.error(`each model has threads of its own: they can't be shared: ${(error as Error).message}`);
+    return false;
   }
 }
 

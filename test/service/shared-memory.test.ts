@@ -8,6 +8,7 @@ import { type Oneslot, openBooks, startOneslot } from '../support/oneslot.js';
 import { type Random, seededRandom } from '../support/random.js';
 import { tempFolders } from '../support/temp-folders.js';
 import { until } from '../support/until.js';
+import { withoutKoffi } from '../support/without-koffi.js';
 
 const CALLERS = 10;
 const CALLS = 40;
@@ -15,16 +16,6 @@ const KILLS = 5;
 /** float32 elements of a row: some of them small enough to travel, most not. */
 const ROW = [1000, 16_384, 50_000, 150_000];
 const makeFolder = tempFolders();
-
-const WITHOUT_KOFFI = `
-  import { Module } from 'node:module';
-  const resolve = Module._resolveFilename;
-  Module._resolveFilename = function (name, ...rest) {
-    if (name === 'koffi') throw new Error('koffi is not there');
-    return resolve.call(this, name, ...rest);
-  };
-`;
-const withoutKoffi = { NODE_OPTIONS: `--import data:text/javascript,${encodeURIComponent(WITHOUT_KOFFI)}` };
 
 async function start(args: readonly string[] = [], env: NodeJS.ProcessEnv = {}): Promise<Oneslot> {
   const models = await makeFolder();

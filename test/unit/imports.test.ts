@@ -42,7 +42,7 @@ const IMPORTERS: Readonly<Record<string, RegExp>> = {
   sharp: /^codecs\//,
   piscina: /^codecs\//,
   pino: /^log\.ts$/,
-  koffi: /^shared-memory\.ts$/,
+  koffi: /^(shared-memory|runner\/shared-threads)\.ts$/,
   commander: /^(main|config|option-kinds|plan\/options)\.ts$/,
 };
 

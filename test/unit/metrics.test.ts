@@ -24,7 +24,7 @@ function metricsOf(options: Partial<MetricsOptions> = {}): Metrics {
 }
 
 async function pageOf(metrics: Metrics): Promise<MetricsPage> {
-  const page = readMetricsPage(await metrics.render());
+  const page = readMetricsPage((await metrics.render()).toString());
   expect(page.problems).toEqual([]);
   return page;
 }
@@ -46,9 +46,27 @@ describe('from the start', () => {
     for (const model of ['digits', 'faces', '']) {
       for (const outcome of OUTCOMES) {
         expect(sampleValue(page, 'oneslot_predictions_total', { model, outcome })).toBe(0);
-        expect(sampleValue(page, 'oneslot_prediction_seconds_count', { model, outcome })).toBe(0);
       }
     }
+  });
+
+  test('a model shows the times of what goes well; those of other ends follow with the first one', async () => {
+    const metrics = metricsOf({ models: ['digits'] });
+    const countOf = (page: MetricsPage, outcome: string) =>
+      sampleValue(page, 'oneslot_prediction_seconds_count', { model: 'digits', outcome });
+    const before = await pageOf(metrics);
+    expect(OUTCOMES.filter((outcome) => countOf(before, outcome) === 0)).toEqual(['completed']);
+    expect(samplesOf(before, 'oneslot_batch_size_count')).toEqual([]);
+    metrics.observer.ended('digits', 'expired', 3);
+    const after = await pageOf(metrics);
+    expect([countOf(after, 'completed'), countOf(after, 'expired')]).toEqual([0, 1]);
+  });
+
+  test('a thousand models take at most eighty series each', async () => {
+    const models = Array.from({ length: 1000 }, (_, index) => `model-${index}`);
+    const page = await pageOf(metricsOf({ models }));
+    const series = page.families.flatMap(({ samples }) => samples);
+    expect(series.length).toBeLessThan(80_000);
   });
 
   test('every reason to refuse, of mistakes and to restart the runner stands at zero', async () => {
