@@ -15,6 +15,7 @@ import { readRequest } from './json-request.js';
 import { isPictureType } from './media-types.js';
 import { isInPieces, type Pieces } from './pieces.js';
 import { Pool } from './pool.js';
+import { stripPicture } from './strip.js';
 import { readText, textPlan } from './text.js';
 
 export { acceptsMediaType } from './media-types.js';
@@ -122,7 +123,15 @@ async function decodeOther(request: Encoded, pool: Pool, maxBodyBytes: number): 
   if (mediaType === 'text/plain') return [await decodeText(body, model, pool)];
   if (isInPieces(body)) throw new Error(`a body of ${mediaType} in pieces: this is a bug`);
   if (isPictureType(mediaType))
-    return [await decodePicture({ mediaType, body, model, maxBytes: maxBodyBytes })];
+    return [
+      await decodePicture({
+        mediaType,
+        body,
+        model,
+        maxBytes: maxBodyBytes,
+        strip: (file) => (isSmall(file.body) ? stripPicture(file) : pool.stripPicture(file)),
+      }),
+    ];
   return [decodeBinary({ body, tensorShape: headers.tensorShape, model, maxBytes: maxBodyBytes })];
 }
 

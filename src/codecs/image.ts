@@ -8,6 +8,7 @@ import { ELEMENT_BYTES, elementCount, type NumericType, type Tensor, type Tensor
 import { checkShape } from './inputs.js';
 import type { PictureType } from './media-types.js';
 import { layOut } from './pixels.js';
+import { brokenPicture, type PictureFile } from './strip.js';
 
 // Every picture is another one: libvips' cache of operations would only hold on to memory.
 sharp.cache(false);
@@ -18,6 +19,8 @@ export interface Picture {
   readonly model: Model;
   /** Limit of the decompressed pixels, and of the tensor. */
   readonly maxBytes: number;
+  /** Takes out of a file what is not its picture (strip.ts), where that keeps nobody waiting. */
+  readonly strip: (file: PictureFile) => Uint8Array | Promise<Uint8Array>;
 }
 
 const BLACK = { r: 0, g: 0, b: 0 };
@@ -25,10 +28,11 @@ const WHITE = { r: 255, g: 255, b: 255 };
 
 /** Rejects with ServiceError `invalid_input` for what is no whole picture, `body_too_large` for one of too many pixels. */
 export async function decodePicture(picture: Picture): Promise<readonly [string, Tensor]> {
-  const { model, body, maxBytes } = picture;
+  const { model, mediaType, maxBytes } = picture;
   const mapping = model.settings.image!;
   const spec = model.signature.inputs.find(({ name }) => name === mapping.input)!;
   checkBeginning(picture, spec);
+  const body = await picture.strip({ mediaType, body: picture.body, input: spec.name });
   const options = { failOn: 'error', autoOrient: true } as const;
   const header = sharp(body, { ...options, limitInputPixels: false });
   const size = await checkedSize(header, { mapping, spec, maxBytes });
@@ -106,7 +110,7 @@ async function decoded(picture: Sharp, { fit, channels, invert }: ImageMapping, 
 function broken(error: unknown, spec: TensorSpec): ServiceError {
   const lines = (error as Error).message.split('\n').map((line) => line.replace(/[:\s]+$/, ''));
   const reason = lines.filter((line) => line !== '').join('; ');
-  return new ServiceError('invalid_input', `input ${spec.name}: the picture can't be decoded: ${reason}`);
+  return brokenPicture(spec.name, reason);
 }
 
 function dimsOf({ layout, channels }: ImageMapping, { width, height }: Size): number[] {

@@ -9,6 +9,7 @@ import type { Answer } from './answer.js';
 import type { GivenInputs } from './inputs.js';
 import type { JsonRequest, RequestPlan } from './json-request.js';
 import { isInPieces, type Pieces } from './pieces.js';
+import type { PictureFile } from './strip.js';
 import type { TextPlan } from './text.js';
 import type { Job, Outcome, ReadJob } from './worker.js';
 
@@ -39,6 +40,14 @@ export class Pool {
   /** Takes the body's memory. Rejects as readText() throws, and with `body_too_large` when memory runs out. */
   async readText(body: Uint8Array | Pieces, plan: TextPlan): Promise<GivenInputs[number]> {
     return (await this.#read({ kind: 'text', body: owned(body), plan })) as GivenInputs[number];
+  }
+
+  /** Takes the body's memory. Rejects as stripPicture() throws. */
+  async stripPicture({ body, ...file }: PictureFile): Promise<Uint8Array> {
+    const whole = owned(body) as Uint8Array;
+    return (await this.#run({ kind: 'picture', body: whole, file }, [
+      whole.buffer as ArrayBuffer,
+    ])) as Uint8Array;
   }
 
   async writeAnswer(answer: Answer): Promise<Uint8Array> {

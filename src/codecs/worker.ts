@@ -8,13 +8,17 @@ import { type Answer, writeAnswer } from './answer.js';
 import type { GivenInputs } from './inputs.js';
 import { type JsonRequest, type RequestPlan, readRequest } from './json-request.js';
 import { gathered, isInPieces, type Pieces } from './pieces.js';
+import { type PictureFile, stripPicture } from './strip.js';
 import { readText, type TextPlan } from './text.js';
 
 export type ReadJob =
   | { readonly kind: 'request'; readonly body: Uint8Array | Pieces; readonly plan: RequestPlan }
   | { readonly kind: 'text'; readonly body: Uint8Array | Pieces; readonly plan: TextPlan };
 
-export type Job = ReadJob | { readonly kind: 'answer'; readonly answer: Answer };
+export type Job =
+  | ReadJob
+  | { readonly kind: 'picture'; readonly body: Uint8Array; readonly file: Omit<PictureFile, 'body'> }
+  | { readonly kind: 'answer'; readonly answer: Answer };
 
 /** A ServiceError is a value here: as an error it would lose its class and its code on the way. */
 export type Outcome<Value> =
@@ -44,6 +48,10 @@ function done(job: Job): Done<JsonRequest | GivenInputs[number] | Uint8Array> {
     case 'text': {
       const input = readText(wholeOf(job.body), job.plan);
       return [input, [input[1].bytes.buffer]];
+    }
+    case 'picture': {
+      const stripped = stripPicture({ ...job.file, body: job.body });
+      return [stripped, [stripped.buffer]];
     }
     case 'answer': {
       const text = writeAnswer(job.answer);

@@ -1,11 +1,11 @@
 // Answers are bounded, whatever a small request asks for.
 
-import { readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { BIG_OUTPUT_FACTOR, writeFixtureModels } from '../support/fixture-models.js';
+import { residentBytes } from '../support/memory-of.js';
 import { type Oneslot, openBooks, startOneslot } from '../support/oneslot.js';
 
 const MAX_ANSWER = 2 ** 20;
@@ -92,8 +92,3 @@ describe('an answer that is larger than --max-answer', () => {
     expect((await oneslot.predict('fails', { index: [3] })).body.outputs).toEqual({ value: [9] });
   });
 });
-
-function residentBytes(pid: number): number {
-  const [, kib] = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))!;
-  return 1024 * Number(kib);
-}

@@ -1,0 +1,61 @@
+// Pictures that are small to send take little memory, whatever else their files hold.
+
+import { readFileSync } from 'node:fs';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import sharp from 'sharp';
+import { forgetPeak, peakBytes } from '../support/memory-of.js';
+import { type Oneslot, openBooks, PROJECT, startOneslot } from '../support/oneslot.js';
+import {
+  jpegSegment,
+  pngBomb,
+  webpChunk,
+  withChunks,
+  withSegments,
+  withWebpChunks,
+} from '../support/picture-files.js';
+
+let oneslot: Oneslot;
+
+beforeAll(async () => {
+  oneslot = await startOneslot();
+});
+
+afterAll(async () => {
+  expect(openBooks(await oneslot.metrics())).toBe(0);
+  await oneslot[Symbol.asyncDispose]();
+});
+
+const digit = readFileSync(`${PROJECT}models/digits/seven.png`);
+
+const predict = (body: Uint8Array, type = 'image/png') =>
+  oneslot.post('/predict/digits?outputs=label', body, { headers: { 'content-type': type } });
+
+test.each(['zTXt', 'iTXt'] as const)('900 chunks %s of 8 MB each are not looked at', async (type) => {
+  const chunk = pngBomb(type, 7_900_000);
+  const bomb = withChunks(digit, Array<Buffer>(900).fill(chunk));
+  expect(bomb.length).toBeGreaterThan(6.5e6);
+  await predict(digit);
+  forgetPeak(oneslot.pid);
+  const before = peakBytes(oneslot.pid);
+  const { status, body } = await predict(bomb);
+  expect([status, body.outputs]).toEqual([200, { label: [7] }]);
+  expect(peakBytes(oneslot.pid) - before).toBeLessThan(100e6);
+});
+
+test('nor are 50 MB around a JPEG and a WebP', async () => {
+  const jpeg = await sharp(digit).flatten({ background: '#fff' }).jpeg({ quality: 100 }).toBuffer();
+  const comment = jpegSegment(0xfe, Buffer.alloc(60_000, 65));
+  const webp = await sharp(digit).webp({ lossless: true }).toBuffer();
+  await predict(jpeg, 'image/jpeg');
+  const bombs: [Buffer, string][] = [
+    [withSegments(jpeg, Array<Buffer>(800).fill(comment)), 'image/jpeg'],
+    [withWebpChunks(webp, [webpChunk('XMP ', Buffer.alloc(48e6, 65))]), 'image/webp'],
+  ];
+  for (const [bomb, type] of bombs) {
+    forgetPeak(oneslot.pid);
+    const before = peakBytes(oneslot.pid);
+    const { status, body } = await predict(bomb, type);
+    expect([type, status, body.outputs]).toEqual([type, 200, { label: [7] }]);
+    expect(peakBytes(oneslot.pid) - before).toBeLessThan(bomb.length + 60e6);
+  }
+});
