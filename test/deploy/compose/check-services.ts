@@ -129,6 +129,6 @@ async function checkNames(project: Project): Promise<void> {
   });
   assert.deepEqual(lookups, [
     ['oneslot', replicas],
-    ['haproxy', ['haproxy']],
+    ['oneslot-haproxy', ['haproxy']],
   ]);
 }

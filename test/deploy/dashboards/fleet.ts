@@ -5,10 +5,13 @@ import { delimiter, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Oneslot, startOneslot } from '../../support/oneslot.js';
 import { type Prometheus, startPrometheus } from '../../support/programs/prometheus.js';
+import { withWindows } from '../../support/programs/rule-windows.js';
 import type { Context } from '../part.js';
 
 export const JOB = 'oneslot';
 export const SCRAPE_SECONDS = 1;
+/** As deploy/prometheus has it. */
+const SHIPPED_SCRAPE_SECONDS = 10;
 
 /** Few, so that a small load is refused something. */
 const QUEUE_LIMIT = 6;
@@ -53,7 +56,8 @@ async function gpuFolder({ folder }: Context): Promise<string> {
 }
 
 async function startScraping(context: Context, replicas: readonly Oneslot[]): Promise<Prometheus> {
-  const rules = await readFile(join(context.project, 'deploy/prometheus/oneslot.rules.yml'), 'utf8');
+  const shipped = await readFile(join(context.project, 'deploy/prometheus/oneslot.rules.yml'), 'utf8');
+  const rules = withWindows(shipped, SCRAPE_SECONDS / SHIPPED_SCRAPE_SECONDS);
   const targets = replicas.map(({ adminUrl }) => new URL(adminUrl).host);
   const interval = `${SCRAPE_SECONDS}s`;
   const config = {

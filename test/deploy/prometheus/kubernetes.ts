@@ -8,16 +8,19 @@ import type { Context } from '../part.js';
 import { eventually } from './scraped.js';
 
 /** From its own line to the next key beside it. */
-const ASKS_KUBERNETES = /^ {4}kubernetes_sd_configs:\n(?: {6}.*\n)+/m;
+const ASKS_KUBERNETES = /^ {4}kubernetes_sd_configs:\n(?: {6}.*\n)+/gm;
+const CHOSEN_LABEL = /label: app\.kubernetes\.io\/name=(\S+)/;
 
-const READS_FILE = '    file_sd_configs:\n      - files: [pods.json]\n';
+/** One for each label that Kubernetes is asked for. */
+const readsFile = (asks: string): string =>
+  `    file_sd_configs:\n      - files: [pods-of-${CHOSEN_LABEL.exec(asks)![1]}.json]\n`;
 
 /** As Prometheus describes pods: one target for each port that a container declares. */
 const pod = (address: string, phase: string, port: string) => ({
   targets: [address],
   labels: {
     __meta_kubernetes_namespace: 'gpu',
-    __meta_kubernetes_pod_name: `oneslot-${phase.toLowerCase()}`,
+    __meta_kubernetes_pod_name: `pod-${phase.toLowerCase()}`,
     __meta_kubernetes_pod_phase: phase,
     __meta_kubernetes_pod_container_port_name: port,
   },
@@ -30,16 +33,23 @@ const PODS = [
   pod('127.0.0.1:4', 'Pending', 'http'),
 ];
 
+const HAPROXY_PODS = [
+  pod('127.0.0.1:5', 'Running', 'http'),
+  pod('127.0.0.1:6', 'Running', 'metrics'),
+  pod('127.0.0.1:7', 'Failed', 'metrics'),
+];
+
 /** Only what finds the pods is another; what chooses and names them is as shipped. */
 export async function checkKubernetes({ project, folder, cleanup }: Context): Promise<void> {
   const shipped = join(project, 'deploy/prometheus');
   const read = (name: string) => readFile(join(shipped, name), 'utf8');
-  const config = (await read('prometheus-kubernetes.yml')).replace(ASKS_KUBERNETES, READS_FILE);
+  const config = (await read('prometheus-kubernetes.yml')).replaceAll(ASKS_KUBERNETES, readsFile);
   const prometheus = await startPrometheus({
     folder: join(folder, 'prometheus-kubernetes'),
     config,
     files: {
-      'pods.json': JSON.stringify(PODS),
+      'pods-of-oneslot.json': JSON.stringify(PODS),
+      'pods-of-oneslot-haproxy.json': JSON.stringify(HAPROXY_PODS),
       'oneslot.rules.yml': await read('oneslot.rules.yml'),
       'oneslot.alerts.yml': await read('oneslot.alerts.yml'),
     },
@@ -48,13 +58,17 @@ export async function checkKubernetes({ project, folder, cleanup }: Context): Pr
   const found = await eventually(
     'targets',
     () => labelsOf(prometheus),
-    (labels) => labels.length > 0,
+    (labels) => labels.length > 1,
   );
-  const wanted = { namespace: 'gpu', pod: 'oneslot-running', instance: '127.0.0.1:1', job: 'oneslot' };
-  assert.deepEqual(found, [wanted]);
+  const named = { namespace: 'gpu', pod: 'pod-running' };
+  assert.deepEqual(found, [
+    { ...named, instance: '127.0.0.1:1', job: 'oneslot' },
+    { ...named, instance: '127.0.0.1:6', job: 'oneslot-haproxy' },
+  ]);
   await prometheus.stop();
 }
 
 async function labelsOf(prometheus: Prometheus): Promise<readonly object[]> {
-  return (await prometheus.targets()).map(({ labels }) => labels);
+  const labels = (await prometheus.targets()).map((target) => target.labels);
+  return labels.sort((a, b) => String(a.instance).localeCompare(String(b.instance)));
 }

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Oneslot, startOneslot } from '../../support/oneslot.js';
 import { type Prometheus, startPrometheus } from '../../support/programs/prometheus.js';
+import { withWindows } from '../../support/programs/rule-windows.js';
 import type { Context } from '../part.js';
 
 /** Seconds; the shipped rules look back over 300. */
@@ -45,7 +46,7 @@ export async function startScraped({ project, folder, cleanup }: Context): Promi
  */
 async function shippedFiles(shipped: string, address: string): Promise<Record<string, string>> {
   const read = (name: string) => readFile(join(shipped, name), 'utf8');
-  const shorten = (text: string) => replaceAll(text, '[5m]', `[${WINDOW}s]`);
+  const shorten = (text: string) => withWindows(text, WINDOW / 300);
   const config = replaceAll(await read('prometheus.yml'), /: \d+s$/gm, ': 1s');
   return {
     'prometheus.yml': config,
