@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import type { Snapshot } from '../../../src/observer.js';
 import { scalingReport } from '../../../src/scaling/scaling.js';
 import type { Context } from '../part.js';
+import { checkFallback } from './check-fallback.js';
 import { containerOf, defaultOf, variablesOf } from './check-meaning.js';
 import {
   type Fields,
@@ -51,9 +52,10 @@ export async function checkScaling(context: Context, rendered: readonly Rendered
   await report.check('a lull shorter than the longest run takes no replica away', async () =>
     checkPatience(objectsOf('hpa'), autoscaler),
   );
-  await report.check('the PodMonitor scrapes the pods, under the job that queries name', () =>
-    checkPodMonitor(project, objectsOf('prometheus-operator')),
+  await report.check('the PodMonitors scrape the pods, under the job that queries name, and HAProxy', () =>
+    checkPodMonitors(project, objectsOf('prometheus-operator')),
   );
+  await checkFallback(context, [prometheus, replicas]);
 }
 
 /** The adapter itself is in no registry: what its templates become is what Prometheus is asked. */
@@ -151,14 +153,28 @@ function checkPatience(objects: Objects, autoscaler: KubernetesObject): void {
   assert.ok(window >= Number(longest), `${window} s of patience, ${longest} s of run`);
 }
 
-async function checkPodMonitor(project: string, objects: Objects): Promise<void> {
-  const monitor = theOnly('PodMonitor', objects);
-  const labels = fieldsAt(theOnly('Deployment', objects), 'spec.template.metadata.labels');
-  assert.deepEqual(valueAt(monitor, 'spec.selector.matchLabels'), labels);
-  assert.equal(labels[textAt(monitor, 'spec.jobLabel')], JOB);
-  const [endpoint] = listAt(monitor, 'spec.podMetricsEndpoints');
-  assert.equal(endpoint?.port, valueAt(containerOf(objects), 'ports.0.name'));
-  assert.equal(endpoint?.path, '/metrics');
+async function checkPodMonitors(project: string, objects: Objects): Promise<void> {
   const [scrape] = await readYaml([join(project, 'deploy/prometheus/prometheus-kubernetes.yml')]);
-  assert.equal(endpoint?.interval, valueAt(scrape!, 'global.scrape_interval'));
+  const monitors = objects.filter(({ kind }) => kind === 'PodMonitor');
+  const [replicas, haproxy, ...others] = monitors;
+  assert.deepEqual(others, []);
+  const labels = fieldsAt(theOnly('Deployment', objects), 'spec.template.metadata.labels');
+  assert.deepEqual(valueAt(replicas!, 'spec.selector.matchLabels'), labels);
+  assert.equal(labels[textAt(replicas!, 'spec.jobLabel')], JOB);
+  assert.equal(
+    valueAt(replicas!, 'spec.podMetricsEndpoints.0.port'),
+    valueAt(containerOf(objects), 'ports.0.name'),
+  );
+  for (const [index, job] of listAt(scrape!, 'scrape_configs').entries()) {
+    const monitor = [replicas, haproxy][index]!;
+    const chosen = fieldsAt(monitor, 'spec.selector.matchLabels');
+    assert.equal(chosen[textAt(monitor, 'spec.jobLabel')], job.job_name);
+    const [[name, value], ...more] = Object.entries(chosen) as [[string, Json], ...unknown[]];
+    assert.deepEqual(more, []);
+    assert.equal(valueAt(job, 'kubernetes_sd_configs.0.selectors.0.label'), `${name}=${String(value)}`);
+    const [endpoint] = listAt(monitor, 'spec.podMetricsEndpoints');
+    assert.equal(endpoint?.port, valueAt(job, 'relabel_configs.0.regex'));
+    assert.equal(endpoint?.path, '/metrics');
+    assert.equal(endpoint?.interval, valueAt(scrape!, 'global.scrape_interval'));
+  }
 }
