@@ -111,6 +111,8 @@ export type ErrorCode = keyof typeof ERRORS;
 /** What a refusal tells its caller about the way back. */
 export interface RefusalDetails {
   readonly retryAfterMs?: number;
+  /** For those who read whole seconds; not earlier. */
+  readonly retryAfterSeconds?: number;
   readonly queueDepth?: number;
   readonly estimatedWaitMs?: number;
 }

@@ -12,6 +12,8 @@ import type { Observer } from '../observer.js';
 import { Prediction, type Work } from '../prediction.js';
 import type { Queue } from '../queue/queue.js';
 import type { Forecast } from './forecast.js';
+import { ReturnAdvice } from './return-advice.js';
+import type { ReturnTime } from './return-times.js';
 
 export interface AdmissionLimits {
   /** Places: waiting and receiving. */
@@ -33,6 +35,8 @@ export interface AdmissionOptions {
   readonly estimator: Estimator;
   readonly observer: Pick<Observer, 'offered'>;
   readonly clock: Clock;
+  /** From 0 on, below 1. @default Math.random */
+  readonly random?: () => number;
 }
 
 interface Client {
@@ -52,6 +56,7 @@ export interface Arrival {
 
 /** A caller's deadline, and what stands against it. */
 interface Deadline {
+  readonly model: Model;
   readonly urgency: number;
   readonly patienceMs: number;
   /** Of its patience. */
@@ -62,19 +67,17 @@ interface Deadline {
 
 interface Refusal {
   readonly urgency: number;
-  /** Undefined where no time can be predicted at which a retry would make sense. */
-  readonly retryAfterMs: number | undefined;
+  /** Undefined where no time would make a retry succeed. */
+  readonly comeBack: ReturnTime | undefined;
   readonly retryable?: boolean;
 }
-
-/** Where no wait can be predicted, refused callers are asked to stay away this long: a courtesy, not a prediction. */
-const UNKNOWN_RETRY_MS = 1000;
 
 /** Of whom nothing is known yet, or whom it does not matter to. */
 const LAST_URGENCY = 7;
 
 export class Admission {
   readonly #options: AdmissionOptions;
+  readonly #advice: ReturnAdvice;
   #nextId = 1;
   #isClosing = false;
   /** From the moment at which nobody is admitted any more: when the last must have ended. */
@@ -82,6 +85,9 @@ export class Admission {
 
   constructor(options: AdmissionOptions) {
     this.#options = options;
+    const { clock, forecast, estimator, limits, random = Math.random } = options;
+    const { queueLimit } = limits;
+    this.#advice = new ReturnAdvice({ clock, forecast, estimator, queueLimit, random });
   }
 
   get isDraining(): boolean {
@@ -107,9 +113,10 @@ export class Admission {
     const { models, forecast } = this.#options;
     if (this.#endsMs !== undefined) throw this.#draining('another one will answer');
     if (models.areLoaded) return models.get(name);
-    const retryAfterMs = models.whyNotReady === undefined ? known(forecast.rest) : undefined;
+    const rest = models.whyNotReady === undefined ? forecast.rest : NEVER;
+    const comeBack = this.#advice.forLoad(rest);
     const message = models.whyNotReady ?? 'the models are being loaded';
-    throw this.#refusal('not_ready', message, { urgency: LAST_URGENCY, retryAfterMs });
+    throw this.#refusal('not_ready', message, { urgency: LAST_URGENCY, comeBack });
   }
 
   /**
@@ -123,7 +130,7 @@ export class Admission {
     const bytes = this.#bytesOf(arrival);
     try {
       this.#checkQuota(arrival);
-      this.#checkRoom(bytes, urgency);
+      this.#checkRoom(arrival, bytes);
       this.#checkPatience(arrival, patienceMs);
     } catch (refusal) {
       this.#offer(model.name, undefined);
@@ -152,7 +159,7 @@ export class Admission {
     prediction.estimate = estimator.estimate(model.name, work.workload);
     this.#offer(model.name, prediction.estimate?.meanMs);
     if (bytes > prediction.bytes && ledger.bytes - prediction.bytes + bytes > limits.queueBytes) {
-      throw this.#bytesRefusal(bytes, urgency);
+      throw this.#bytesRefusal(bytes, { model, urgency });
     }
     prediction.resize(bytes);
     this.#checkTimeLeft(prediction);
@@ -182,35 +189,39 @@ export class Admission {
     const waiting = this.#options.ledger.waitingOf(client.name);
     if (waiting < client.maxWaiting) return;
     const message = `the key ${client.name} has ${waiting} requests waiting; its quota is ${client.maxWaiting}`;
-    throw this.#refusal('quota_exceeded', message, { urgency, retryAfterMs: this.#firstTurnOf(client) });
+    const comeBack = this.#advice.forQuota({ name: client.name, maxWaiting: client.maxWaiting });
+    throw this.#refusal('quota_exceeded', message, { urgency, comeBack });
   }
 
   /** A place frees when the next run begins, and that is when the present one ends. */
-  #checkRoom(bytes: number, urgency: number): void {
-    const { limits, ledger, forecast } = this.#options;
+  #checkRoom({ model, urgency }: Arrival, bytes: number): void {
+    const { limits, ledger } = this.#options;
     const places = ledger.receiving + ledger.queued;
     if (places >= limits.queueLimit) {
       const message = `${places} of ${limits.queueLimit} places are taken`;
-      throw this.#refusal('queue_full', message, { urgency, retryAfterMs: known(forecast.rest) });
+      throw this.#refusal('queue_full', message, {
+        urgency,
+        comeBack: this.#advice.forPlace(model.name),
+      });
     }
-    if (ledger.bytes + bytes > limits.queueBytes) throw this.#bytesRefusal(bytes, urgency);
+    if (ledger.bytes + bytes > limits.queueBytes) throw this.#bytesRefusal(bytes, { model, urgency });
   }
 
   #checkPatience({ model, urgency }: Arrival, patienceMs: number | undefined): void {
     if (patienceMs === undefined) return;
     const ownMs = this.#options.estimator.lowerBoundMs(model.name) ?? 0;
-    this.#checkDeadline({ urgency, patienceMs, leftMs: patienceMs, ownMs });
+    this.#checkDeadline({ model, urgency, patienceMs, leftMs: patienceMs, ownMs });
   }
 
-  #checkTimeLeft({ urgency, receivedMs, deadlineMs, estimate }: Prediction): void {
+  #checkTimeLeft({ model, urgency, receivedMs, deadlineMs, estimate }: Prediction): void {
     if (deadlineMs === undefined) return;
     const leftMs = deadlineMs - this.#options.clock.nowMs();
     const ownMs = estimate?.leastMs ?? 0;
-    this.#checkDeadline({ urgency, patienceMs: deadlineMs - receivedMs, leftMs, ownMs });
+    this.#checkDeadline({ model, urgency, patienceMs: deadlineMs - receivedMs, leftMs, ownMs });
   }
 
   /** What is unknown ahead may take no time at all: refused is only who is late even then. */
-  #checkDeadline({ urgency, patienceMs, leftMs, ownMs }: Deadline): void {
+  #checkDeadline({ model, urgency, patienceMs, leftMs, ownMs }: Deadline): void {
     const { limits, forecast } = this.#options;
     const waitMs = forecast.waitOf(urgency).knownMs;
     const excessMs = (waitMs + ownMs) * limits.margin - leftMs;
@@ -218,7 +229,8 @@ export class Admission {
     const message = `the wait is ${seconds(waitMs)} and the run ${seconds(ownMs)}, with ${seconds(leftMs)} left`;
     // Where its own run alone is longer than its patience, no time to come back would make sense.
     const retryable = ownMs * limits.margin <= patienceMs;
-    throw this.#refusal('deadline_unattainable', message, { urgency, retryAfterMs: excessMs, retryable });
+    const comeBack = retryable ? this.#advice.forTime(model.name, excessMs) : undefined;
+    throw this.#refusal('deadline_unattainable', message, { urgency, comeBack, retryable });
   }
 
   /** While it drains: whose turn would come too late is better served elsewhere. */
@@ -230,39 +242,41 @@ export class Admission {
   }
 
   #draining(message: string): ServiceError {
-    const refusal = { urgency: LAST_URGENCY, retryAfterMs: undefined };
+    const refusal = { urgency: LAST_URGENCY, comeBack: this.#advice.elsewhere() };
     return this.#refusal('draining', `this replica is shutting down; ${message}`, refusal);
   }
 
-  #bytesRefusal(bytes: number, urgency: number): ServiceError {
-    const { limits, ledger, forecast } = this.#options;
-    const retryAfterMs = known(forecast.rest);
+  #bytesRefusal(bytes: number, { model, urgency }: Pick<Arrival, 'model' | 'urgency'>): ServiceError {
+    const { limits, ledger } = this.#options;
     if (bytes > limits.queueBytes) {
       const message = `${bytes} bytes never fit: the whole queue holds at most ${limits.queueBytes}`;
-      return this.#refusal('queue_bytes_full', message, { urgency, retryAfterMs, retryable: false });
+      return this.#refusal('queue_bytes_full', message, {
+        urgency,
+        comeBack: undefined,
+        retryable: false,
+      });
     }
     const message = `${bytes} bytes do not fit beside ${ledger.bytes} of ${limits.queueBytes} held`;
-    return this.#refusal('queue_bytes_full', message, { urgency, retryAfterMs });
+    const comeBack = this.#advice.forPlace(model.name);
+    return this.#refusal('queue_bytes_full', message, { urgency, comeBack });
   }
 
-  #firstTurnOf({ name }: Client): number | undefined {
-    for (const { prediction, start } of this.#options.forecast.turns()) {
-      if (prediction.client === name) return known(start);
-    }
-    return undefined;
-  }
-
-  #refusal(code: ErrorCode, message: string, { urgency, retryAfterMs, retryable }: Refusal): ServiceError {
+  #refusal(code: ErrorCode, message: string, { urgency, comeBack, retryable }: Refusal): ServiceError {
     const { queue, forecast } = this.#options;
     const waitMs = known(forecast.waitOf(urgency));
     return new ServiceError(code, message, {
-      ...(retryable !== false && { retryAfterMs: Math.ceil(retryAfterMs || UNKNOWN_RETRY_MS) }),
+      ...(comeBack !== undefined && {
+        retryAfterMs: comeBack.afterMs,
+        retryAfterSeconds: comeBack.afterSeconds,
+      }),
       queueDepth: queue.queued,
       ...(waitMs !== undefined && { estimatedWaitMs: Math.round(waitMs) }),
       ...(retryable !== undefined && { retryable }),
     });
   }
 }
+
+const NEVER: Span = { knownMs: 0, isComplete: false };
 
 /** The span where it is a prediction. */
 const known = ({ knownMs, isComplete }: Span): number | undefined => (isComplete ? knownMs : undefined);

@@ -71,6 +71,11 @@ export class Backlog {
     batch.hasGrown = true;
   }
 
+  /** When one would begin who comes behind those who are there. */
+  startOf(prediction: Prediction): Span {
+    return this.#batchFor(prediction)?.start ?? this.span;
+  }
+
   /** The turn of one who would come behind those who are there. */
   turnOf(prediction: Prediction): Turn {
     const batch = this.#batchFor(prediction);

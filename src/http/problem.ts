@@ -6,6 +6,7 @@ import { endLingering, mustClose } from './body.js';
 
 /** The error's body. `error` repeats the detail: it is where OIP clients look. */
 export function problemOf(error: ServiceError, requestId: string): Record<string, unknown> {
+  const { retryAfterSeconds: _, ...details } = error.details;
   return {
     type: 'about:blank',
     title: ERRORS[error.code].title,
@@ -15,15 +16,18 @@ export function problemOf(error: ServiceError, requestId: string): Record<string
     error: error.message,
     retryable: error.retryable,
     requestId,
-    ...error.details,
+    ...details,
   };
 }
 
-/** `Retry-After` counts whole seconds, so it is rounded up; `retry-after-ms` is what some SDKs read first. */
+/**
+ * `Retry-After` counts whole seconds: rounded up, and later where more would come at the same one than find room.
+ * `retry-after-ms` is exact, and what some SDKs read first.
+ */
 export function sendProblem(request: Request, response: Response, error: ServiceError): void {
-  const { retryAfterMs } = error.details;
+  const { retryAfterMs, retryAfterSeconds } = error.details;
   if (retryAfterMs !== undefined) {
-    response.setHeader('Retry-After', String(Math.ceil(retryAfterMs / 1000)));
+    response.setHeader('Retry-After', String(retryAfterSeconds ?? Math.ceil(retryAfterMs / 1000)));
     response.setHeader('retry-after-ms', String(retryAfterMs));
   }
   if (error.code === 'unauthorized') response.setHeader('WWW-Authenticate', 'Bearer');

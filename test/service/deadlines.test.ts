@@ -117,6 +117,27 @@ describe('the queue', () => {
     for (const each of [...waiting, long]) each.leave();
   });
 
+  test('tells each of those whom it refuses at once another time to come back', async () => {
+    await using oneslot = await startOneslot({ args: ['--queue-limit', '2'] });
+    const { headers } = await burn(oneslot, 1000);
+    const shortMs = Number(/run;dur=([\d.]+)/.exec(headers.get('server-timing')!)![1]);
+    const long = leavableBurn(oneslot, 30_000);
+    await oneslot.running();
+    const waiting = [leavableBurn(oneslot, 30_000), leavableBurn(oneslot, 30_000)];
+    await oneslot.queued(2);
+    const refused = await Promise.all(Array.from({ length: 30 }, () => burn(oneslot, 1)));
+    const times = refused.map(({ body }) => body.retryAfterMs as number);
+    expect(new Set(times).size).toBe(30);
+    // One place frees when a run begins, so the last of them has most of thirty runs to wait.
+    expect(Math.max(...times)).toBeGreaterThan(20 * 30 * shortMs * 0.5);
+    for (const answer of refused) {
+      const [seconds, ms] = ['retry-after', 'retry-after-ms'].map((name) => Number(answer.headers.get(name)));
+      expect(ms).toBe(answer.body.retryAfterMs);
+      expect(seconds).toBeGreaterThanOrEqual(Math.ceil(ms! / 1000));
+    }
+    for (const each of [...waiting, long]) each.leave();
+  });
+
   test('refuses what would hold more bytes than its limit, and tells what never fits from what does later', async () => {
     await using oneslot = await startOneslot({ args: ['--queue-bytes', '8KiB'] });
     const ask = (bytes: number) =>
