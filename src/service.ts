@@ -106,9 +106,9 @@ export async function startService(config: Config, { log, writeLine }: ServiceOu
       },
       started: (start) => slot.started(start),
       ended: (end, outputs) => slot.ended(end, outputs),
-      lost(reason, message) {
+      lost(reason, death) {
         observer.runnerRestarted(reason);
-        slot.lost(reason, message);
+        slot.lost(reason, death);
       },
       failed: (message) => models.failed(message),
     },

@@ -115,7 +115,9 @@ export class Admission {
     if (models.areLoaded) return models.get(name);
     const rest = models.whyNotReady === undefined ? forecast.rest : NEVER;
     const comeBack = this.#advice.forLoad(rest);
-    const message = models.whyNotReady ?? 'the models are being loaded';
+    // The reason may name files of this machine: /readyz and the log tell it to whoever operates it.
+    const message =
+      models.whyNotReady === undefined ? 'the models are being loaded' : 'the models could not be loaded yet';
     throw this.#refusal('not_ready', message, { urgency: LAST_URGENCY, comeBack });
   }
 

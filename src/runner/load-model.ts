@@ -85,6 +85,7 @@ async function loadAgain(
   const session = await ort.InferenceSession.create(files.path, sessionOptions(files, settings));
   const { warmup: _, ...report } = known;
   return {
+    path: files.path,
     session,
     batchAxes: batchAxesOf(files, known.signature),
     report: { ...report, loadMs: monotonicMs() - startedMs },
@@ -126,6 +127,7 @@ async function loadOn(ort: typeof Ort, files: ModelFiles, settings: LoadSettings
     await proveBatch({ session, axes: batchAxes, inputs: warm.inputs, run });
   }
   return {
+    path: files.path,
     session,
     batchAxes,
     report: {

@@ -10,6 +10,8 @@ export interface BatchAxes {
 }
 
 export interface LoadedModel {
+  /** Of its file. */
+  readonly path: string;
   readonly session: Ort.InferenceSession;
   readonly batchAxes: BatchAxes | undefined;
   readonly report: LoadReport;

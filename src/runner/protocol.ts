@@ -28,6 +28,12 @@ export interface RunnerSettings {
 export const SOCKET_FD = 3;
 export const MEMORY_FD = 4;
 
+/**
+ * A line of its own in the runner's output, behind what ONNX Runtime wrote of a run that has failed: the output and the socket
+ * are read apart, and whatever ends the next run must not be laid to those words.
+ */
+export const RUN_HAS_FAILED = '\u0000run has failed';
+
 /** Device errors that stay until the process ends, and memory that only its end gives back. */
 const DEVICE_ERROR = /CUDA failure|CUDA error|CUBLAS|CUDNN failure|BFCArena|device lost|DEVICE_LOST/i;
 

@@ -4,7 +4,7 @@ import type * as Ort from 'onnxruntime-node';
 import type { Tensors } from '../tensor.js';
 import { AnswerTooLarge, takeOutputs } from './answer-limit.js';
 import type { LoadedModel } from './loaded-model.js';
-import { ortMessage } from './ort-error.js';
+import { runMessage } from './ort-error.js';
 import { toOrt } from './ort-tensors.js';
 import type { PredictionId, RunResult } from './protocol.js';
 import { stack, unstack } from './stack.js';
@@ -49,7 +49,7 @@ async function runSingle(running: Running, model: LoadedModel, input: RunInput):
     return { id: input.id, ok: true, outputs };
   } catch (error) {
     const code = error instanceof AnswerTooLarge ? 'answer_too_large' : 'run_failed';
-    return { id: input.id, ok: false, code, message: ortMessage(error) };
+    return { id: input.id, ok: false, code, message: runMessage(error, model.path) };
   }
 }
 

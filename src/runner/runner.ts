@@ -21,6 +21,7 @@ import {
   type KillReason,
   type Plan,
   type PredictionId,
+  RUN_HAS_FAILED,
   type RunEnd,
   type RunnerSettings,
   type RunStart,
@@ -51,8 +52,8 @@ export interface RunnerListener {
   loaded(reports: readonly LoadReport[]): void;
   started(start: RunStart): void;
   ended(end: RunEnd, outputs: ReadonlyMap<PredictionId, Tensors>): void;
-  /** The process is gone, and with it every input that it held. */
-  lost(reason: RestartReason, message: string): void;
+  /** The process is gone, and with it every input that it held. `death` may be told to anyone. */
+  lost(reason: RestartReason, death: string): void;
   /** A load has failed; the next try follows. */
   failed(message: string): void;
 }
@@ -79,6 +80,7 @@ export class Runner {
   /** Memory in which it may still read. */
   readonly #held = new Map<PredictionId, readonly Block[]>();
   #killReason: KillReason | undefined;
+  /** The last lines that it wrote since its present run began, or its load. They may quote what a caller sent. */
   #lastWords: string[] = [];
   /** What this one said itself; whatever else it wrote stands in the log. */
   #loadFailure: string | undefined;
@@ -193,6 +195,10 @@ export class Runner {
 
   #relayOutput(stream: Readable): void {
     createInterface({ input: stream }).on('line', (text) => {
+      if (text === RUN_HAS_FAILED) {
+        this.#lastWords = [];
+        return;
+      }
       // ONNX Runtime colours its lines even where nobody sees it.
       const line = stripVTControlCharacters(text);
       this.#note(line);
@@ -234,9 +240,11 @@ export class Runner {
         this.#release(message.ids);
         break;
       case 'started':
+        this.#lastWords = [];
         listener.started(message);
         break;
       case 'ended':
+        this.#lastWords = [];
         this.#release(message.results.map(({ id }) => id));
         listener.ended(message, byPrediction(tensors));
         break;
@@ -267,19 +275,19 @@ export class Runner {
     clearTimeout(this.#timer);
     this.#release([...this.#held.keys()]);
     if (was.kind === 'stopped') return;
-    const message = this.#causeOfDeath(code, signal);
+    const death = deathOf(code, signal);
     const reason = this.#killReason ?? (was.kind === 'starting' ? 'load_failed' : 'crashed');
-    this.#options.log.warn({ reason, code, signal, message }, 'runner gone');
-    if (was.kind === 'starting') this.#backOff(was.attempts + 1, message);
-    else this.#spawn(0, undefined);
-    this.#options.listener.lost(reason, message);
-    if (was.kind === 'starting') this.#options.listener.failed(message);
-  }
-
-  #causeOfDeath(code: number | null, signal: NodeJS.Signals | null): string {
-    if (this.#loadFailure !== undefined) return this.#loadFailure;
-    const how = this.#killReason ?? (signal === null ? `exit code ${code}` : `signal ${signal}`);
-    return this.#lastWords.length === 0 ? `the runner ended with ${how}` : this.#lastWords.join('\n');
+    const words = this.#lastWords;
+    this.#options.log.warn({ reason, code, signal, ...(words.length > 0 && { words }) }, 'runner gone');
+    if (was.kind !== 'starting') {
+      this.#spawn(0, undefined);
+      this.#options.listener.lost(reason, death);
+      return;
+    }
+    const failure = this.#loadFailure ?? [`the runner ${death} while it loaded`, ...words].join('\n');
+    this.#backOff(was.attempts + 1, failure);
+    this.#options.listener.lost(reason, death);
+    this.#options.listener.failed(failure);
   }
 
   #backOff(attempts: number, failure: string): void {
@@ -289,6 +297,10 @@ export class Runner {
     this.#timer = setTimeout(() => this.#spawn(attempts, failure), delayMs);
   }
 }
+
+/** How the process ended, without what it wrote: `died of SIGSEGV`, `ended with exit code 1`. */
+const deathOf = (code: number | null, signal: NodeJS.Signals | null): string =>
+  signal === null ? `ended with exit code ${code}` : `died of ${signal}`;
 
 /** Tensors come keyed `<id>/<output>`. */
 function byPrediction(tensors: Tensors): ReadonlyMap<PredictionId, Tensors> {

@@ -1,6 +1,7 @@
 // The runner's session thread: holds the ONNX Runtime sessions, runs one model at a time, and between two runs
 // takes the next one from what was staged meanwhile, so that the slot's idle gap is a few microseconds.
 
+import { writeSync } from 'node:fs';
 import { receiveMessageOnPort } from 'node:worker_threads';
 import * as ort from 'onnxruntime-node';
 import { monotonicMs } from '../clock.js';
@@ -21,6 +22,7 @@ import {
   MEMORY_FD,
   type Plan,
   type PredictionId,
+  RUN_HAS_FAILED,
   type RunEnd,
   type RunnerSettings,
   type RunResult,
@@ -35,6 +37,8 @@ interface Staged extends RunInput {
   /** Memory of the inputs. */
   readonly frame: Uint8Array;
 }
+
+const STDERR_FD = 2;
 
 const outlet = new Outlet(port, unwritten);
 const staged = new Map<PredictionId, Staged>();
@@ -154,6 +158,7 @@ async function runOne(batch: readonly Staged[]): Promise<Staged[]> {
   const startedMs = monotonicMs();
   const results = await runAll({ ort, maxAnswerBytes }, batch[0]!.model, batch);
   const endedMs = monotonicMs();
+  if (results.some(({ ok }) => !ok)) markOutput();
   acceptWhatWaits();
   const following = results.some(hasDeviceError) ? [] : takeNext();
   reportEnd({
@@ -164,6 +169,14 @@ async function runOne(batch: readonly Staged[]): Promise<Staged[]> {
   });
   for (const { frame } of batch) giveBack(frame);
   return following;
+}
+
+function markOutput(): void {
+  try {
+    writeSync(STDERR_FD, `${RUN_HAS_FAILED}\n`);
+  } catch {
+    // Nobody reads it now: then nobody takes the words for another run's either.
+  }
 }
 
 /** After such an error every further run would fail too; the server replaces this process. */

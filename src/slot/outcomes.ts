@@ -26,8 +26,8 @@ function runError({ code, message }: Extract<RunResult, { ok: false }>): Service
   return new ServiceError(code, message, { retryable: isDeviceError(message) });
 }
 
-/** For those whose run was going on as the runner died. */
-export function lostRunError(reason: RestartReason, message: string): ServiceError {
+/** For those whose run was going on as the runner died. What it wrote is not told: that may be another caller's. */
+export function lostRunError(reason: RestartReason, death: string): ServiceError {
   switch (reason) {
     case 'run_timeout':
       return new ServiceError('run_timeout', 'the run took longer than it may and was ended');
@@ -36,7 +36,7 @@ export function lostRunError(reason: RestartReason, message: string): ServiceErr
     case 'crashed':
     case 'device_error':
     case 'load_failed':
-      return new ServiceError('runner_crashed', `the runner died during the run: ${message}`);
+      return new ServiceError('runner_crashed', `the runner ${death} during this run`);
   }
 }
 

@@ -160,12 +160,12 @@ export class Slot {
   }
 
   /** The runner is gone: its run is lost, and nothing else. */
-  lost(reason: RestartReason, message: string): void {
+  lost(reason: RestartReason, death: string): void {
     const { run } = this;
     this.#doubt();
     if (run === undefined) return;
     this.#finish(run, run.elapsedMs, this.#options.clock.nowMs());
-    for (const prediction of run.batch) prediction.fail(lostRunError(reason, message));
+    for (const prediction of run.batch) prediction.fail(lostRunError(reason, death));
     for (const prediction of run.batch) this.#release(prediction);
   }
 

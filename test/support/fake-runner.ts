@@ -19,7 +19,7 @@ export interface RunnerOwner {
   loaded(): void;
   started(start: RunStart): void;
   ended(end: RunEnd, outputs: ReadonlyMap<PredictionId, Tensors>): void;
-  lost(reason: RestartReason, message: string): void;
+  lost(reason: RestartReason, death: string): void;
 }
 
 interface Clocked {
@@ -149,7 +149,7 @@ export class FakeRunner {
   }
 
   /** The process is gone. What it had written is still read; what it had not read is lost. */
-  die(message = 'it died'): void {
+  die(death = 'died of SIGKILL'): void {
     const reason = this.killReason ?? 'crashed';
     this.hear();
     this.isUp = false;
@@ -160,7 +160,7 @@ export class FakeRunner {
     this.staged.clear();
     this.#everStaged.clear();
     this.#toRunner.splice(0);
-    this.#owner.lost(reason, message);
+    this.#owner.lost(reason, death);
     this.#toRunner.splice(0);
   }
 

@@ -29,6 +29,9 @@ export const FAILS_VALUES: readonly number[] = [0, 1, 4, 9, 16, 25, 36, 49, 64, 
 /** Elements that the fixture `big-output` gives for each one that is asked for. */
 export const BIG_OUTPUT_FACTOR = 1000;
 
+/** The value of `x` for which the fixture `killed` divides the least integer by -1, and ends its process with SIGFPE. */
+export const KILLING = 666_013;
+
 /** One thread each: what they compute is too small to share, and the tests need the cores. */
 const ONE_THREAD = { sessionOptions: { intraOpNumThreads: 1 } };
 
@@ -44,6 +47,8 @@ const OTHERS = {
   strings: strings(),
   wide: wide(),
   'big-output': bigOutput(),
+  killed: killed(),
+  'killed-by-nothing': killedByNothing(),
 };
 
 export type FixtureName = `echo-${ElementType}` | keyof typeof OTHERS;
@@ -53,9 +58,9 @@ const FIXTURES = {
   ...OTHERS,
 } as Readonly<Record<FixtureName, FixtureModel>>;
 
-/** All fixtures but `not-batchable`, which a server refuses to load. */
+/** All fixtures but `not-batchable`, which a server refuses to load, and those that end their process. */
 export const FIXTURE_NAMES: readonly FixtureName[] = (Object.keys(FIXTURES) as FixtureName[]).filter(
-  (name) => name !== 'not-batchable',
+  (name) => name !== 'not-batchable' && !name.startsWith('killed'),
 );
 
 /**
@@ -246,6 +251,46 @@ function bigOutput(): FixtureModel {
       node('Cast', ['integers'], ['positions'], { to: { int: 1 } }),
     ],
   });
+}
+
+/** `x` → `y`, the same, and the end of the process where any of them is KILLING. */
+function killed(): FixtureModel {
+  const graph: GraphSpec = {
+    name: 'killed',
+    inputs: [{ name: 'x', type: 'int32', shape: ['batch'] }],
+    outputs: [{ name: 'y', type: 'int32', shape: ['batch'] }],
+    constants: [
+      { name: 'killing', type: 'int32', dims: [], data: [KILLING] },
+      { name: 'least', type: 'int32', dims: [], data: [-(2 ** 31)] },
+      { name: 'minus_one', type: 'int32', dims: [], data: [-1] },
+      { name: 'one', type: 'int32', dims: [], data: [1] },
+      { name: 'zero', type: 'int32', dims: [], data: [0] },
+    ],
+    nodes: [
+      node('Equal', ['x', 'killing'], ['kills']),
+      node('Where', ['kills', 'minus_one', 'one'], ['divisor']),
+      node('Div', ['least', 'divisor'], ['quotient']),
+      node('Mul', ['quotient', 'zero'], ['nothing']),
+      node('Add', ['x', 'nothing'], ['y']),
+    ],
+  };
+  return fixture(graph, { batch: { axis: 0, max: 8 } });
+}
+
+/** `x` [t, n, 3] → `last` [1, n, 4], by a GRU, which ends its process with SIGABRT where there are no steps in time. */
+function killedByNothing(): FixtureModel {
+  const weights = (name: string, dims: readonly [number, number, number]): ConstantSpec => {
+    const data = Array.from({ length: dims[0] * dims[1] * dims[2] }, (_, index) => (index % 7) / 7);
+    return { name, type: 'float32', dims, data };
+  };
+  const graph: GraphSpec = {
+    name: 'killed_by_nothing',
+    inputs: [{ name: 'x', type: 'float32', shape: ['t', 'n', 3] }],
+    outputs: [{ name: 'last', type: 'float32', shape: [1, 'n', 4] }],
+    constants: [weights('w', [1, 12, 3]), weights('r', [1, 12, 4])],
+    nodes: [node('GRU', ['x', 'w', 'r'], ['', 'last'], { hidden_size: { int: 4 } })],
+  };
+  return fixture(graph, { dimensions: { t: { min: 0 } } });
 }
 
 function integer(name: string, value: number): ConstantSpec {

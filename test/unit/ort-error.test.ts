@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { ortMessage } from '../../src/runner/ort-error.js';
+import { ortMessage, runMessage } from '../../src/runner/ort-error.js';
 import { isDeviceError } from '../../src/runner/protocol.js';
 
 const FAILURE =
@@ -28,4 +28,24 @@ test('any other error is told as it is', () => {
     'indices element out of data bounds',
   );
   expect(ortMessage('a text')).toBe('a text');
+});
+
+test('where in its source ONNX Runtime raised an error is left out, and so is where the model lies', () => {
+  const allocation =
+    "Non-zero status code returned while running ConstantOfShape node. Name:'/decoder/Range' Status Message: " +
+    '/onnxruntime_src/onnxruntime/core/framework/bfc_arena.cc:360 void* onnxruntime::BFCArena::AllocateRawInternal' +
+    '(size_t, bool, onnxruntime::Stream*) Failed to allocate memory for requested buffer of size 4000000000000\n';
+  expect(ortMessage(new Error(allocation))).toBe(
+    "Non-zero status code returned while running ConstantOfShape node. Name:'/decoder/Range' Status Message: " +
+      'Failed to allocate memory for requested buffer of size 4000000000000',
+  );
+  const reshape =
+    'Status Message: /onnxruntime_src/onnxruntime/core/providers/cpu/tensor/reshape_helper.h:45 ' +
+    'onnxruntime::ReshapeHelper::ReshapeHelper(const onnxruntime::TensorShape&, onnxruntime::TensorShapeVector&, bool) ' +
+    'input_shape_size == size was false. The input tensor cannot be reshaped to the requested shape. Input shape:{2}';
+  expect(ortMessage(new Error(reshape))).toBe(
+    'Status Message: input_shape_size == size was false. The input tensor cannot be reshaped to the requested shape. Input shape:{2}',
+  );
+  const file = new Error('open file "/srv/models/m/1/weights.bin" failed ; hostname=gpu-17 ; file=x');
+  expect(runMessage(file, '/srv/models/m/1/model.onnx')).toBe('open file "…/weights.bin" failed; file=x');
 });

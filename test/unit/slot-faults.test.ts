@@ -17,11 +17,11 @@ describe('the runner dies', () => {
     const rooms = await openRooms();
     const [one, two, three] = [rooms.come(), rooms.come(), rooms.come()];
     await rooms.settle();
-    rooms.runner.die('signal SIGSEGV');
+    rooms.runner.die('died of SIGSEGV');
     const { code, message, retryable } = await errorOf(one);
     expect([code, message, retryable]).toEqual([
       'runner_crashed',
-      'the runner died during the run: signal SIGSEGV',
+      'the runner died of SIGSEGV during this run',
       true,
     ]);
     await rooms.settle();

@@ -1,0 +1,65 @@
+// Runs that end their runner: what their callers hear of it, and what operators do.
+
+import { expect, test } from '@jest/globals';
+import { KILLING, writeFixtureModels } from '../support/fixture-models.js';
+import { startOneslot } from '../support/oneslot.js';
+import { tempFolders } from '../support/temp-folders.js';
+import { until } from '../support/until.js';
+
+const makeFolder = tempFolders();
+
+/** An index that fails a run, and that ONNX Runtime writes to the runner's output. */
+const TELLTALE = 777_777;
+
+test('a crash is told by its signal, and what an earlier run wrote is not laid to it', async () => {
+  const models = await makeFolder();
+  writeFixtureModels(models, ['fails', 'killed', 'killed-by-nothing']);
+  await using oneslot = await startOneslot({ models });
+  expect((await oneslot.predict('fails', { index: [TELLTALE] })).body.code).toBe('run_failed');
+  await oneslot.logs(({ runner }) => String(runner).includes(String(TELLTALE)));
+  expect(await oneslot.predict('killed', { x: [KILLING] })).toMatchObject({
+    status: 500,
+    body: { code: 'runner_crashed', retryable: true, detail: 'the runner died of SIGFPE during this run' },
+  });
+  const gone = await oneslot.logs(({ msg }) => msg === 'runner gone');
+  expect(gone).toMatchObject({ signal: 'SIGFPE' });
+  expect(JSON.stringify(gone)).not.toContain(String(TELLTALE));
+
+  await until(() => oneslot.isReady());
+  const aborted = await oneslot.predict('killed-by-nothing', { x: [] });
+  expect(aborted.body).toMatchObject({ detail: 'the runner died of SIGABRT during this run' });
+  await until(() => oneslot.logged('runner gone').length === 2);
+  expect(oneslot.logged('runner gone')[1]).toMatchObject({
+    signal: 'SIGABRT',
+    words: ['terminate called without an active exception'],
+  });
+}, 60_000);
+
+test('two runs that were planned together keep their words apart, however late they are read', async () => {
+  const models = await makeFolder();
+  writeFixtureModels(models, ['burn', 'fails', 'killed']);
+  await using oneslot = await startOneslot({ models });
+  const running = oneslot.predict('burn', { iterations: [100_000] });
+  await oneslot.running();
+  const failing = oneslot.predict('fails', { index: [TELLTALE] });
+  await oneslot.queued(1);
+  const killing = oneslot.predict('killed', { x: [KILLING] });
+  const answers = await Promise.all([running, failing, killing]);
+  expect(answers.map(({ status }) => status)).toEqual([200, 500, 500]);
+  expect(answers[2]!.body.detail).toBe('the runner died of SIGFPE during this run');
+  const gone = await oneslot.logs(({ msg }) => msg === 'runner gone');
+  expect(JSON.stringify(gone)).not.toContain(String(TELLTALE));
+}, 60_000);
+
+test('callers of a model that can not be loaded see no paths; operators do', async () => {
+  const models = await makeFolder({ 'broken/1/model.onnx': 'this is no model' });
+  await using oneslot = await startOneslot({ models, ready: false });
+  const reasons = await until(async () => {
+    const { body } = await oneslot.get('/readyz');
+    return /broken/.test(JSON.stringify(body.reasons)) && JSON.stringify(body.reasons);
+  });
+  expect(reasons).toContain(models);
+  const { status, body } = await oneslot.predict('broken', { x: [1] });
+  expect([status, body.code]).toEqual([503, 'not_ready']);
+  expect(JSON.stringify(body)).not.toMatch(/\/|model\.onnx/);
+}, 60_000);
