@@ -90,7 +90,7 @@ const OPTIONS = {
     flag: '--queue-limit <n>',
     fallback: '64',
     kind: integer(1, 1_000_000),
-    help: 'Predictions that may wait or arrive at once; one more is refused',
+    help: 'Predictions that may wait at once; one more is refused',
   },
   queueBytes: {
     flag: '--queue-bytes <size>',
@@ -121,6 +121,24 @@ const OPTIONS = {
     fallback: '60',
     kind: seconds(0.001, DAY_S),
     help: 'Time that a body has to arrive',
+  },
+  uploadLimit: {
+    flag: '--upload-limit <n>',
+    fallback: '256',
+    kind: integer(1, 1_000_000),
+    help: 'Bodies that may arrive at once; of more, the slowest are refused, then the newest',
+  },
+  minUploadRate: {
+    flag: '--min-upload-rate <size>',
+    fallback: '4KiB',
+    kind: bytes(0, KIB ** 3),
+    help: 'Bytes a second at which a body has to come, on average; 0: any',
+  },
+  uploadGraceMs: {
+    flag: '--upload-grace <seconds>',
+    fallback: '5',
+    kind: seconds(0.001, DAY_S),
+    help: 'How far a body may be behind that rate; then it is ended',
   },
   maxWaitMs: {
     flag: '--max-wait <seconds>',

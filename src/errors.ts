@@ -77,6 +77,12 @@ export const ERRORS = {
     title: 'The runner died during the run',
   },
   queue_full: { status: 503, retryable: true, outcome: 'refused', title: 'The queue is full' },
+  uploads_full: {
+    status: 503,
+    retryable: true,
+    outcome: 'refused',
+    title: 'As many bodies arrive as may',
+  },
   queue_bytes_full: {
     status: 503,
     retryable: true,

@@ -60,8 +60,11 @@ export interface LoadedModel {
 
 /** The truth at one moment; gauges are read from it at each scrape. */
 export interface Snapshot {
-  /** Places held while a body arrives or is decoded. */
+  /** Whose body arrives or is decoded. */
   readonly receiving: number;
+  /** Of them, those whose body is not whole yet. */
+  readonly uploads: number;
+  readonly uploadLimit: number;
   /** Waiting only. */
   readonly queued: number;
   /** Predictions in the present run: 0, 1, or a batch. */

@@ -128,13 +128,24 @@ export async function startService(config: Config, { log, writeLine }: ServiceOu
   const forecast = new Forecast({ queue, slot, times: estimator, clock });
   const positions = new Positions({ turns: () => forecast.turns(), clock });
   ledger.onSettled((prediction, phase) => {
+    if (phase === 'receiving') admission.receiving.end(prediction);
     if (phase === 'queued') queue.leave(prediction);
     slot.settled(prediction);
   });
 
-  const { queueLimit, queueBytes, maxBodyBytes, maxWaitMs, margin, uploadTimeoutMs } = config;
-  const limits = { queueLimit, queueBytes, maxBodyBytes, maxWaitMs, margin };
-  const admission = new Admission({ limits, models, ledger, queue, forecast, estimator, observer, clock });
+  const { maxBodyBytes, maxWaitMs, uploadTimeoutMs } = config;
+  // An option without a default may be missing.
+  const limits = { ...config, maxWaitMs };
+  const admission: Admission = new Admission({
+    limits,
+    models,
+    ledger,
+    queue,
+    forecast,
+    estimator,
+    observer,
+    clock,
+  });
   const operationsOptions = { snapshot, models, estimator, whyNotReady };
   const routes: Routes = {
     predict: predictHandler({
@@ -144,7 +155,7 @@ export async function startService(config: Config, { log, writeLine }: ServiceOu
       codecs,
       inputMemory: memory?.inputs,
       ledger,
-      limits: { maxBodyBytes, uploadTimeoutMs },
+      limits: { maxBodyBytes },
       log,
       models,
       observer,
@@ -214,6 +225,8 @@ export async function startService(config: Config, { log, writeLine }: ServiceOu
     const oldestMs = line.reduce((oldest, { queuedMs }) => Math.min(oldest, queuedMs), nowMs);
     return {
       receiving: ledger.receiving,
+      uploads: admission.receiving.count,
+      uploadLimit: config.uploadLimit,
       queued: ledger.queued,
       running: ledger.running,
       slotBusy: slot.run !== undefined,

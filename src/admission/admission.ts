@@ -12,14 +12,13 @@ import type { Observer } from '../observer.js';
 import { Prediction, type Work } from '../prediction.js';
 import type { Queue } from '../queue/queue.js';
 import type { Forecast } from './forecast.js';
+import { neverFit, Receiving, type ReceivingLimits } from './receiving.js';
 import { ReturnAdvice } from './return-advice.js';
 import type { ReturnTime } from './return-times.js';
 
-export interface AdmissionLimits {
-  /** Places: waiting and receiving. */
+export interface AdmissionLimits extends ReceivingLimits {
+  /** Places of those who wait. A body takes one when it is whole. */
   readonly queueLimit: number;
-  readonly queueBytes: number;
-  readonly maxBodyBytes: number;
   /** Patience of callers who state none; undefined: they wait for ever. */
   readonly maxWaitMs: number | undefined;
   /** Predicted times are multiplied with this before they are held against a deadline. */
@@ -49,7 +48,7 @@ export interface Arrival {
   readonly model: Model;
   readonly urgency: number;
   readonly patienceMs: number | undefined;
-  /** Undefined where it can't be known beforehand: chunked or compressed. Then a whole `--max-body` is reserved. */
+  /** As sent; undefined where it can't be known beforehand: chunked. */
   readonly bodyBytes: number | undefined;
   readonly client: Client | undefined;
 }
@@ -77,6 +76,8 @@ const LAST_URGENCY = 7;
 
 export class Admission {
   readonly #options: AdmissionOptions;
+  /** Bodies on their way. */
+  readonly receiving: Receiving;
   readonly #advice: ReturnAdvice;
   #nextId = 1;
   #isClosing = false;
@@ -85,9 +86,20 @@ export class Admission {
 
   constructor(options: AdmissionOptions) {
     this.#options = options;
-    const { clock, forecast, estimator, limits, random = Math.random } = options;
+    const { clock, forecast, estimator, ledger, limits, random = Math.random } = options;
     const { queueLimit } = limits;
     this.#advice = new ReturnAdvice({ clock, forecast, estimator, queueLimit, random });
+    this.receiving = new Receiving({
+      limits,
+      ledger,
+      clock,
+      bytesRefusal: (message, prediction, retryable) => {
+        this.#offer(prediction.model.name, undefined);
+        return this.#bytesRefusal(message, prediction, retryable);
+      },
+      uploadsRefusal: (message, { urgency }) =>
+        this.#refusal('uploads_full', message, { urgency, comeBack: this.#advice.elsewhere() }),
+    });
   }
 
   get isDraining(): boolean {
@@ -122,48 +134,60 @@ export class Admission {
   }
 
   /**
-   * Reserves a place.
+   * Lets its body come, for which nothing is reserved yet but a place among those that arrive.
    * @throws ServiceError `body_too_large`, `quota_exceeded`, `queue_full`, `queue_bytes_full`, `deadline_unattainable`.
    */
   admit(arrival: Arrival): Prediction {
     const { limits, clock, ledger } = this.#options;
     const { model, urgency, client } = arrival;
     const patienceMs = arrival.patienceMs ?? limits.maxWaitMs;
-    const bytes = this.#bytesOf(arrival);
+    const { bodyBytes } = arrival;
+    this.#checkSize(bodyBytes);
     try {
       this.#checkQuota(arrival);
-      this.#checkRoom(arrival, bytes);
+      if (this.#places >= limits.queueLimit) throw this.#queueFull(arrival);
+      this.#checkRoom(arrival, bodyBytes ?? 0);
       this.#checkPatience(arrival, patienceMs);
     } catch (refusal) {
       this.#offer(model.name, undefined);
       throw refusal;
     }
-    const id = this.#nextId++;
-    return new Prediction({
-      id,
+    const prediction = new Prediction({
+      id: this.#nextId++,
       model,
       urgency,
       patienceMs,
-      bytes,
+      bytes: 0,
       client: client?.name,
       clock,
       watcher: ledger,
     });
+    this.receiving.begin(prediction, bodyBytes);
+    return prediction;
   }
 
   /**
-   * The body is decoded: holds its real size and run time against the limits, and puts it in line.
+   * Its body is whole: it takes a place in the queue.
+   * @throws ServiceError `queue_full` where others were faster.
+   */
+  whole(prediction: Prediction): void {
+    this.receiving.end(prediction);
+    if (this.#places <= this.#options.limits.queueLimit) return;
+    this.#offer(prediction.model.name, undefined);
+    throw this.#queueFull(prediction);
+  }
+
+  /**
+   * The body is whole and decoded: holds its real size and run time against the limits, and puts it in line.
    * @throws ServiceError `queue_bytes_full`, `deadline_unattainable`, `draining`; the prediction is then still receiving.
    */
   enter(prediction: Prediction, work: Work, bytes: number): void {
-    const { limits, ledger, estimator, queue } = this.#options;
-    const { model, urgency } = prediction;
+    const { estimator, queue } = this.#options;
+    const { model } = prediction;
     prediction.estimate = estimator.estimate(model.name, work.workload);
+    if (bytes > prediction.bytes) this.receiving.grow(prediction, bytes - prediction.bytes);
+    else prediction.resize(bytes);
     this.#offer(model.name, prediction.estimate?.meanMs);
-    if (bytes > prediction.bytes && ledger.bytes - prediction.bytes + bytes > limits.queueBytes) {
-      throw this.#bytesRefusal(bytes, { model, urgency });
-    }
-    prediction.resize(bytes);
     this.#checkTimeLeft(prediction);
     this.#checkEnd(prediction);
     prediction.queued(work);
@@ -176,13 +200,12 @@ export class Admission {
     observer.offered(model, (ms ?? estimator.typical(model)?.meanMs ?? 0) / 1000);
   }
 
-  #bytesOf({ bodyBytes }: Arrival): number {
+  #checkSize(bodyBytes = 0): void {
     const { maxBodyBytes } = this.#options.limits;
-    const bytes = bodyBytes ?? maxBodyBytes;
-    if (bytes <= maxBodyBytes) return bytes;
+    if (bodyBytes <= maxBodyBytes) return;
     throw new ServiceError(
       'body_too_large',
-      `the body has ${bytes} bytes; at most ${maxBodyBytes} are taken`,
+      `the body has ${bodyBytes} bytes; at most ${maxBodyBytes} are taken`,
     );
   }
 
@@ -195,18 +218,20 @@ export class Admission {
     throw this.#refusal('quota_exceeded', message, { urgency, comeBack });
   }
 
-  /** A place frees when the next run begins, and that is when the present one ends. */
-  #checkRoom({ model, urgency }: Arrival, bytes: number): void {
-    const { limits, ledger } = this.#options;
-    const places = ledger.receiving + ledger.queued;
-    if (places >= limits.queueLimit) {
-      const message = `${places} of ${limits.queueLimit} places are taken`;
-      throw this.#refusal('queue_full', message, {
-        urgency,
-        comeBack: this.#advice.forPlace(model.name),
-      });
-    }
-    if (ledger.bytes + bytes > limits.queueBytes) throw this.#bytesRefusal(bytes, { model, urgency });
+  /** Waiting, and whole but not decoded yet. */
+  get #places(): number {
+    const { ledger } = this.#options;
+    return ledger.queued + ledger.receiving - this.receiving.count;
+  }
+
+  #checkRoom(arrival: Arrival, bytes: number): void {
+    const { limits } = this.#options;
+    if (bytes > limits.queueBytes) throw this.#bytesRefusal(neverFit(bytes, limits), arrival, false);
+    const lack = this.receiving.lack(bytes);
+    if (lack === 0) return;
+    const held = limits.queueBytes + lack - bytes;
+    const message = `${bytes} bytes do not fit beside ${held} of ${limits.queueBytes} held or promised`;
+    throw this.#bytesRefusal(message, arrival, true);
   }
 
   #checkPatience({ model, urgency }: Arrival, patienceMs: number | undefined): void {
@@ -248,17 +273,19 @@ export class Admission {
     return this.#refusal('draining', `this replica is shutting down; ${message}`, refusal);
   }
 
-  #bytesRefusal(bytes: number, { model, urgency }: Pick<Arrival, 'model' | 'urgency'>): ServiceError {
-    const { limits, ledger } = this.#options;
-    if (bytes > limits.queueBytes) {
-      const message = `${bytes} bytes never fit: the whole queue holds at most ${limits.queueBytes}`;
-      return this.#refusal('queue_bytes_full', message, {
-        urgency,
-        comeBack: undefined,
-        retryable: false,
-      });
-    }
-    const message = `${bytes} bytes do not fit beside ${ledger.bytes} of ${limits.queueBytes} held`;
+  #queueFull({ model, urgency }: Pick<Arrival, 'model' | 'urgency'>): ServiceError {
+    const { limits } = this.#options;
+    const message = `${limits.queueLimit} of ${limits.queueLimit} places are taken (--queue-limit)`;
+    return this.#refusal('queue_full', message, { urgency, comeBack: this.#advice.forPlace(model.name) });
+  }
+
+  #bytesRefusal(
+    message: string,
+    { model, urgency }: Pick<Arrival, 'model' | 'urgency'>,
+    retryable: boolean,
+  ): ServiceError {
+    if (!retryable)
+      return this.#refusal('queue_bytes_full', message, { urgency, comeBack: undefined, retryable });
     const comeBack = this.#advice.forPlace(model.name);
     return this.#refusal('queue_bytes_full', message, { urgency, comeBack });
   }

@@ -10,7 +10,7 @@ export interface ReturnAdviceOptions {
   readonly clock: Pick<Clock, 'nowMs'>;
   readonly forecast: Pick<Forecast, 'turns' | 'turnTimes' | 'elapsedMs'>;
   readonly estimator: Pick<Estimator, 'typical'>;
-  /** Places: waiting and receiving. */
+  /** Places of those who wait. */
   readonly queueLimit: number;
   /** From 0 on, below 1. @default Math.random */
   readonly random?: () => number;

@@ -9,7 +9,7 @@ import type { Tensor, Tensors } from '../tensor.js';
 import { type Answer, answerTextBytes, writeAnswer } from './answer.js';
 import { decodeBinary, encodeBinary, type RawAnswer } from './binary.js';
 import { decodePicture } from './image.js';
-import { type Coding, inflate } from './inflate.js';
+import { type Coding, type InflateLimits, inflate } from './inflate.js';
 import { checkedInputs, type GivenInputs } from './inputs.js';
 import { readRequest } from './json-request.js';
 import { isPictureType } from './media-types.js';
@@ -46,8 +46,8 @@ export interface Encoded {
 export interface Codecs {
   /** Rejects with a ServiceError that names what was expected and what came. */
   decode(request: Encoded): Promise<Decoded>;
-  /** Undoes a content coding. Rejects with `body_too_large` or `bad_request`. */
-  inflate(raw: Uint8Array, coding: string, maxBytes: number): Promise<Uint8Array>;
+  /** Undoes a content coding. Rejects with `body_too_large` or `bad_request`, and with what `onBytes` throws. */
+  inflate(raw: Uint8Array, coding: string, limits: InflateLimits): Promise<Uint8Array>;
   /** Rejects with `answer_too_large`. */
   encodeJson(answer: { readonly model: Model; readonly outputs: Tensors }): Promise<Uint8Array>;
   /** @throws ServiceError `not_acceptable` for strings. */
@@ -84,7 +84,7 @@ export function createCodecs({ maxBodyBytes, maxAnswerBytes, workerHeapMiB }: Co
       request.mediaType === 'application/json'
         ? await decodeJson(request, pool, maxStringBytes)
         : decodedAlone(request, await decodeOther(request, pool, maxBodyBytes)),
-    inflate: (raw, coding, maxBytes) => inflate(raw, coding as Coding, maxBytes),
+    inflate: (raw, coding, limits) => inflate(raw, coding as Coding, limits),
     encodeJson: ({ model, outputs }) => encodeJson(answerOf(model, outputs, maxAnswerBytes), pool),
     encodeBinary,
     close: () => pool.close(),

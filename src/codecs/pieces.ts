@@ -13,20 +13,50 @@ export interface Pieces {
 
 export const isInPieces = (body: Uint8Array | Pieces): body is Pieces => 'port' in body;
 
+/** Smaller pieces are gathered: each message takes memory of its own, and a client may send a byte at a time. */
+const LEAST_BYTES = 16 * 1024;
+const GATHERED_BYTES = 64 * 1024;
+
 export class PieceWriter {
   readonly #channel = new MessageChannel();
+  /** Small pieces that wait for more. */
+  #gathered: Uint8Array | undefined;
+  #gatheredBytes = 0;
   /** Of all pieces so far. */
   byteLength = 0;
 
   /** Takes the piece's memory. */
   add(piece: Uint8Array): void {
-    const { buffer } = piece.buffer.byteLength === piece.byteLength ? piece : new Uint8Array(piece);
     this.byteLength += piece.byteLength;
-    this.#channel.port1.postMessage(buffer, [buffer as ArrayBuffer]);
+    if (piece.byteLength < LEAST_BYTES) this.#gather(piece);
+    else {
+      this.#flush();
+      const { buffer } = piece.buffer.byteLength === piece.byteLength ? piece : new Uint8Array(piece);
+      this.#send(buffer as ArrayBuffer);
+    }
+  }
+
+  #gather(piece: Uint8Array): void {
+    if (this.#gatheredBytes + piece.byteLength > GATHERED_BYTES) this.#flush();
+    this.#gathered ??= new Uint8Array(GATHERED_BYTES);
+    this.#gathered.set(piece, this.#gatheredBytes);
+    this.#gatheredBytes += piece.byteLength;
+  }
+
+  #flush(): void {
+    if (this.#gathered === undefined) return;
+    this.#send(this.#gathered.slice(0, this.#gatheredBytes).buffer);
+    this.#gathered = undefined;
+    this.#gatheredBytes = 0;
+  }
+
+  #send(buffer: ArrayBuffer): void {
+    this.#channel.port1.postMessage(buffer, [buffer]);
   }
 
   /** Nothing may be added afterwards. */
   end(): Pieces {
+    this.#flush();
     return { port: this.#channel.port2, byteLength: this.byteLength };
   }
 

@@ -1,4 +1,4 @@
-// A request's body: into one buffer of a size that admission has reserved, or a refusal that leaves it unread.
+// A request's body: into one buffer that grows as it comes, or a refusal that leaves the rest unread.
 
 import type { Request, Response } from 'express';
 import { type Pieces, PieceWriter } from '../codecs/pieces.js';
@@ -19,11 +19,12 @@ export class ClientLeft extends Error {
 
 export interface BodyLimits {
   readonly maxBytes: number;
-  readonly timeoutMs: number;
+  /** Told of what comes, as it comes; throws where there is no room for it. */
+  readonly onBytes: (bytes: number) => void;
   /** Rejects when nobody wants the body any more; what has come of it is then let go at once. */
   readonly unwanted: Promise<never>;
-  /** Where a body of the promised size goes; left out, into memory of its own. */
-  readonly into?: Uint8Array | undefined;
+  /** Asked once where a body of the promised size goes, as soon as a good part of it has come; left out: into memory of its own. */
+  readonly place?: (() => Uint8Array | undefined) | undefined;
 }
 
 /** Size that the headers promise; undefined for a chunked body. No body has size 0. */
@@ -33,8 +34,8 @@ export function promisedBytes(request: Request): number | undefined {
 }
 
 /**
- * The whole body. Rejects with ServiceError `upload_timeout` or `body_too_large`, with ClientLeft when there is nobody
- * any more to answer, and with what `unwanted` rejects with.
+ * The whole body. Rejects with ServiceError `body_too_large`, with ClientLeft when there is nobody any more to answer, and
+ * with what `onBytes` throws or `unwanted` rejects with.
  */
 export async function readBody(
   request: Request,
@@ -73,15 +74,16 @@ async function collect<Whole>(
 ): Promise<Whole> {
   if (awaitingContinue.delete(request)) response.writeContinue();
   return await new Promise((resolve, reject) => {
-    const timer = setTimeout(
-      () => finish(timeoutError(limits.timeoutMs, collector.length)),
-      limits.timeoutMs,
-    );
     const turns = new Turns(request);
     const onData = (chunk: Buffer): void => {
       const { length } = chunk;
-      if (collector.add(chunk)) turns.read(length);
-      else finish(tooLarge(limits.maxBytes));
+      try {
+        limits.onBytes(length);
+        if (collector.add(chunk)) turns.read(length);
+        else finish(tooLarge(limits.maxBytes));
+      } catch (refusal) {
+        finish(refusal as Error);
+      }
     };
     const onEnd = (): void => finish(undefined);
     const onClose = (): void => finish(new ClientLeft());
@@ -89,7 +91,6 @@ async function collect<Whole>(
     const finish = (error: Error | undefined): void => {
       if (isOver) return;
       isOver = true;
-      clearTimeout(timer);
       turns.end();
       request.off('data', onData).off('end', onEnd).off('close', onClose).off('error', onClose);
       if (error === undefined) {
@@ -159,58 +160,69 @@ class PieceCollector implements Collecting<Pieces> {
   }
 }
 
-/** Fills a buffer of the promised size, or gathers chunks where none was promised. */
+/** A buffer is made so many times as large as what has come: memory is not taken for what is only promised. */
+const GROWTH = 4;
+const LEAST_BYTES = 1024;
+
+/** From here on it is worth asking for a place: a client that promises and sends nothing gets none. */
+const PLACE_AFTER_BYTES = 64 * 1024;
+
+/** Gathers chunks in one buffer. Chunks are not kept as they are: each may be a single byte, and takes hundreds. */
 class Collector implements Collecting<Uint8Array> {
-  #buffer: Uint8Array | undefined;
-  readonly #chunks: Buffer[] = [];
+  #buffer: Uint8Array = new Uint8Array();
+  #place: BodyLimits['place'];
   readonly #maxBytes: number;
   length = 0;
 
-  constructor(promised: number | undefined, { maxBytes, into }: BodyLimits) {
-    // A buffer of its own, not of Node's pool: its memory may be handed to a worker thread.
-    this.#buffer = into ?? (promised === undefined ? undefined : Buffer.allocUnsafeSlow(promised));
+  constructor(promised: number | undefined, { maxBytes, place }: BodyLimits) {
+    this.#place = place;
     this.#maxBytes = promised ?? maxBytes;
   }
 
   add(chunk: Buffer): boolean {
-    if (this.length + chunk.length > this.#maxBytes) return false;
-    const offset = this.length;
-    this.length += chunk.length;
-    if (this.#buffer === undefined) this.#chunks.push(chunk);
+    const length = this.length + chunk.length;
+    if (length > this.#maxBytes) return false;
+    // Mostly the first one is all.
+    if (this.length === 0) this.#buffer = chunk;
     else {
-      this.#buffer.set(chunk, offset);
+      this.#reserve(length);
+      this.#buffer.set(chunk, this.length);
       giveBack(chunk);
     }
+    this.length = length;
     return true;
   }
 
   take(): Uint8Array {
-    const whole = this.#buffer ?? this.#joined();
+    const { length } = this;
+    const whole = this.#buffer.byteLength === length ? this.#buffer : this.#buffer.slice(0, length);
     this.drop();
     return whole;
   }
 
   drop(): void {
-    this.#buffer = undefined;
-    this.#chunks.length = 0;
+    this.#buffer = new Uint8Array();
   }
 
-  #joined(): Buffer {
-    const joined = Buffer.allocUnsafeSlow(this.length);
-    let offset = 0;
-    for (const chunk of this.#chunks) {
-      offset += chunk.copy(joined, offset);
-      giveBack(chunk);
-    }
-    return joined;
+  #reserve(bytes: number): void {
+    if (bytes <= this.#buffer.byteLength) return;
+    const before = this.#buffer;
+    this.#buffer = this.#placeFor(bytes) ?? this.#memoryFor(bytes);
+    this.#buffer.set(before.subarray(0, this.length));
+    giveBack(before);
   }
-}
 
-function timeoutError(timeoutMs: number, received: number): ServiceError {
-  return new ServiceError(
-    'upload_timeout',
-    `the body did not arrive within ${timeoutMs / 1000} s; ${received} bytes came`,
-  );
+  #placeFor(bytes: number): Uint8Array | undefined {
+    if (bytes <= PLACE_AFTER_BYTES) return undefined;
+    const place = this.#place?.();
+    this.#place = undefined;
+    return place;
+  }
+
+  /** Of its own, not of Node's pool: it may be handed to a worker thread. */
+  #memoryFor(bytes: number): Uint8Array {
+    return Buffer.allocUnsafeSlow(Math.min(this.#maxBytes, Math.max(LEAST_BYTES, GROWTH * bytes)));
+  }
 }
 
 function tooLarge(maxBytes: number): ServiceError {

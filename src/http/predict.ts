@@ -3,8 +3,7 @@
 import type { Request, Response } from 'express';
 import type { Admission } from '../admission/admission.js';
 import type { Clock } from '../clock.js';
-import { acceptsMediaType, type Codecs, type Decoded, takesPieces } from '../codecs/codecs.js';
-import type { Pieces } from '../codecs/pieces.js';
+import { acceptsMediaType, type Codecs, type Decoded } from '../codecs/codecs.js';
 import { asServiceError, ServiceError } from '../errors.js';
 import type { Ledger } from '../ledger.js';
 import type { Logger } from '../log.js';
@@ -12,15 +11,15 @@ import { batchAxis } from '../model-repository/batch-axis.js';
 import type { Model } from '../model-repository/model.js';
 import type { Models } from '../model-repository/models.js';
 import type { Observer } from '../observer.js';
-import type { Prediction, Settlement, Work } from '../prediction.js';
+import type { Prediction, Work } from '../prediction.js';
 import type { Positions } from '../queue/positions.js';
-import type { Block, InputMemory } from '../runner/input-memory.js';
+import type { InputMemory } from '../runner/input-memory.js';
 import type { Slot } from '../slot/slot.js';
 import { type Tensors, tensorBytes } from '../tensor.js';
 import { workloadOf } from '../workload.js';
 import { checkRawAnswer, sendAnswer } from './answer.js';
 import type { ApiKeys } from './api-keys.js';
-import { ClientLeft, promisedBytes, readBody, readInPieces } from './body.js';
+import { ClientLeft, promisedBytes } from './body.js';
 import { EventStream } from './events.js';
 import {
   ANSWER_TYPES,
@@ -33,6 +32,7 @@ import {
 } from './exchange.js';
 import { problemOf, sendProblem } from './problem.js';
 import { queriedOutputs } from './query.js';
+import { receive } from './receive.js';
 import { codingOf, isUrgency, mediaTypeOf, patienceOf, urgencyOf } from './request-headers.js';
 
 export interface PredictOptions {
@@ -43,7 +43,7 @@ export interface PredictOptions {
   /** Left out where the runner shares no memory. */
   readonly inputMemory: InputMemory | undefined;
   readonly ledger: Ledger;
-  readonly limits: { readonly maxBodyBytes: number; readonly uploadTimeoutMs: number };
+  readonly limits: { readonly maxBodyBytes: number };
   readonly log: Logger;
   readonly models: Models;
   readonly observer: Observer;
@@ -131,7 +131,7 @@ function answerTypeOf(request: Request): AnswerType {
 
 function admit(
   { request, response }: Exchange,
-  { model, coding, client }: PredictHeaders & { client: Client },
+  { model, client }: PredictHeaders & { client: Client },
   { admission }: PredictOptions,
 ): Prediction {
   const patienceMs = patienceOf(request.get('prefer'));
@@ -139,84 +139,11 @@ function admit(
     model,
     urgency: urgencyOf(request.get('priority')),
     patienceMs,
-    bodyBytes: coding === undefined ? promisedBytes(request) : undefined,
+    bodyBytes: promisedBytes(request),
     client,
   });
   if (patienceMs !== undefined) response.set('Preference-Applied', `wait=${patienceMs / 1000}`);
   return prediction;
-}
-
-/** Reads and decodes the body. A caller who has left meanwhile, or whose time is up, ends it early. */
-async function receive(
-  exchange: Exchange,
-  headers: PredictHeaders,
-  options: PredictOptions,
-): Promise<Decoded> {
-  const { request, response, prediction } = exchange;
-  const { maxBodyBytes, uploadTimeoutMs } = options.limits;
-  const { times, settlement } = prediction!;
-  const unwanted = failureOf(settlement);
-  const read = isForThread(request, headers) ? readInPieces : readBody;
-  const block = blockFor(exchange, headers, options);
-  const into = block?.bytes;
-  const limits = { maxBytes: maxBodyBytes, timeoutMs: uploadTimeoutMs, unwanted, into };
-  const raw = await read(request, response, limits).finally(() => block?.release());
-  const receivedMs = options.clock.nowMs();
-  times.receive = receivedMs - exchange.arrivedMs;
-  const decoded = await Promise.race([decode(raw, exchange, { ...options, headers }), unwanted]);
-  times.decode = options.clock.nowMs() - receivedMs;
-  return decoded;
-}
-
-/** From this size on a body that a worker thread reads goes there as it comes. */
-const IN_PIECES_BYTES = 2 ** 20;
-
-function isForThread(request: Request, { coding, mediaType }: PredictHeaders): boolean {
-  return coding === undefined && takesPieces(mediaType) && (promisedBytes(request) ?? 0) >= IN_PIECES_BYTES;
-}
-
-/** A raw tensor goes straight to where the runner finds it. It stays there until nobody waits for it any more. */
-function blockFor(
-  { request, prediction }: Exchange,
-  { coding, mediaType }: PredictHeaders,
-  { inputMemory }: PredictOptions,
-): Block | undefined {
-  if (coding !== undefined || mediaType !== 'application/octet-stream') return undefined;
-  const block = inputMemory?.take(promisedBytes(request) ?? 0);
-  if (block === undefined) return undefined;
-  block.hold();
-  void prediction!.settlement.then(() => block.release());
-  return block;
-}
-
-/** Rejects with the error that a prediction is settled with; else never settles. */
-function failureOf(settlement: Promise<Settlement>): Promise<never> {
-  const failure = new Promise<never>((_, reject) => {
-    void settlement.then((settled) => {
-      if (settled.kind === 'failed') reject(settled.error);
-    });
-  });
-  // By then nobody may listen any more: the caller gets the settlement itself.
-  failure.catch(() => {});
-  return failure;
-}
-
-async function decode(
-  raw: Uint8Array | Pieces,
-  { request }: Exchange,
-  { codecs, headers, limits }: WithHeaders,
-): Promise<Decoded> {
-  const { coding, mediaType, model, outputs } = headers;
-  const body =
-    coding === undefined ? raw : await codecs.inflate(raw as Uint8Array, coding, limits.maxBodyBytes);
-  const tensorShape = request.get('tensor-shape');
-  const decoded = await codecs.decode({
-    mediaType,
-    body,
-    headers: { ...(tensorShape !== undefined && { tensorShape }) },
-    model,
-  });
-  return outputs === undefined ? decoded : { ...decoded, outputs };
 }
 
 type WithHeaders = PredictOptions & { readonly headers: PredictHeaders };

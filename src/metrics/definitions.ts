@@ -36,8 +36,18 @@ const BATCH_SIZES = [1, 2, 4, 8, 16, 32, 64, 128, 256];
 export const GAUGES: readonly GaugeDefinition<Snapshot>[] = [
   {
     name: 'oneslot_receiving',
-    help: 'Places held while a body arrives or is decoded.',
+    help: 'Predictions whose body arrives or is decoded.',
     value: ({ receiving }) => receiving,
+  },
+  {
+    name: 'oneslot_uploads',
+    help: 'Predictions whose body arrives and is not whole yet.',
+    value: ({ uploads }) => uploads,
+  },
+  {
+    name: 'oneslot_upload_limit',
+    help: 'How many bodies may arrive at once.',
+    value: ({ uploadLimit }) => uploadLimit,
   },
   {
     name: 'oneslot_queue_depth',
@@ -71,7 +81,7 @@ export const GAUGES: readonly GaugeDefinition<Snapshot>[] = [
   },
   {
     name: 'oneslot_queue_limit',
-    help: 'How many predictions may be receiving or waiting at once.',
+    help: 'How many predictions may wait at once.',
     value: ({ queueLimit }) => queueLimit,
   },
   {

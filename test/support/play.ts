@@ -11,6 +11,8 @@ import { openRooms, type Rooms, turn } from './rooms.js';
 
 const MODELS = [model('long'), batchableModel('small', 4), model('costed', { cost: 'n' })];
 
+const LIMITS = { queueLimit: 12, queueBytes: 200 };
+
 export class Play {
   readonly rooms: Rooms;
   /** All who were admitted. */
@@ -19,7 +21,8 @@ export class Play {
   readonly #random: Random;
 
   static async begin(seed: number): Promise<Play> {
-    const limits = { queueLimit: 12, queueBytes: 400 };
+    const pace = { uploadLimit: 5, uploadTimeoutMs: 300, uploadGraceMs: 100, minUploadRate: 100 };
+    const limits = { ...LIMITS, ...pace };
     return new Play(await openRooms({ models: MODELS, limits, ageMs: 300, runTimeoutMs: 400 }), seed);
   }
 
@@ -36,6 +39,7 @@ export class Play {
     const acts = [
       () => this.#come(),
       () => this.#come(),
+      () => this.#receive(),
       () => this.#enter(),
       () => this.#enter(),
       () => this.#leave(),
@@ -79,10 +83,18 @@ export class Play {
         model: random.pick(MODELS),
         urgency: random.pick([0, 3, 3, 3, 7]),
         ...(patienceMs !== undefined && { patienceMs }),
-        bodyBytes: random.below(40),
+        bodyBytes: random.pick([random.below(80), undefined]),
       });
       this.all.push(prediction);
     });
+  }
+
+  #receive(): void {
+    const uploading = this.all.filter(({ phase, bytes }) => phase === 'receiving' && bytes < 60);
+    if (uploading.length === 0) return;
+    const random = this.#random;
+    const prediction = random.pick(uploading);
+    this.#orRefused(() => this.rooms.admission.receiving.received(prediction, random.below(40)), prediction);
   }
 
   #enter(): void {
@@ -154,6 +166,9 @@ export function brokenLaws({ rooms, all }: Play): string[] {
       ledger.receiving === of('receiving').length &&
       ledger.queued === of('queued').length &&
       ledger.running === of('running').length,
+    'memory is bounded': ledger.bytes <= LIMITS.queueBytes,
+    'places are bounded': ledger.queued <= LIMITS.queueLimit,
+    'those who send are receiving': rooms.admission.receiving.count <= ledger.receiving,
     'bytes close': ledger.bytes === ledger.open.reduce((sum, { bytes }) => sum + bytes, 0),
     'whoever is not over is open': isSame(
       ledger.open,

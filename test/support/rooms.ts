@@ -29,6 +29,10 @@ const LIMITS: AdmissionLimits = {
   maxBodyBytes: 1e5,
   maxWaitMs: undefined,
   margin: 1.2,
+  uploadLimit: 64,
+  uploadTimeoutMs: 60_000,
+  minUploadRate: 1000,
+  uploadGraceMs: 5000,
 };
 
 /** What a test says of one that comes; the rest is as usual. */
@@ -36,7 +40,8 @@ export interface Coming extends WorkSetup {
   readonly model?: Model;
   readonly urgency?: number;
   readonly patienceMs?: number;
-  readonly bodyBytes?: number;
+  /** @default 4; `undefined` where it is not known beforehand */
+  readonly bodyBytes?: number | undefined;
   readonly client?: Arrival['client'];
 }
 
@@ -80,6 +85,7 @@ export class Rooms {
     this.positions = new Positions({ turns: () => this.forecast.turns(), clock });
     ledger.onSettled((prediction, phase) => {
       this.settled.push({ prediction, phase });
+      if (phase === 'receiving') this.admission.receiving.end(prediction);
       if (phase === 'queued') queue.leave(prediction);
       slot.settled(prediction);
     });
@@ -96,12 +102,14 @@ export class Rooms {
   }
 
   /** A prediction whose body still arrives. @throws ServiceError where it is refused. */
-  admit({ model = this.model, urgency = 3, patienceMs, bodyBytes = 4, client }: Coming = {}): Prediction {
+  admit({ model = this.model, urgency = 3, patienceMs, client, ...coming }: Coming = {}): Prediction {
+    const bodyBytes = 'bodyBytes' in coming ? coming.bodyBytes : 4;
     return this.admission.admit({ model, urgency, patienceMs, bodyBytes, client });
   }
 
   /** The body of one is there. @throws ServiceError where it is refused. */
   enter(prediction: Prediction, work: WorkSetup = {}): Prediction {
+    this.admission.whole(prediction);
     this.admission.enter(prediction, workFor(prediction.model, work), 4 * (work.rows ?? 1));
     return prediction;
   }

@@ -5,6 +5,8 @@ import type { Snapshot } from '../../src/observer.js';
 export function snapshotOf(present: Partial<Snapshot> = {}): Snapshot {
   return {
     receiving: 0,
+    uploads: 0,
+    uploadLimit: 256,
     queued: 0,
     running: 0,
     slotBusy: false,

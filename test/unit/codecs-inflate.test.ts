@@ -5,7 +5,10 @@ import { expect, test } from '@jest/globals';
 import { createCodecs } from '../../src/codecs/codecs.js';
 import { refusalOf } from '../support/errors.js';
 
-const { inflate } = createCodecs({ maxBodyBytes: 1024, maxAnswerBytes: 2 ** 28 });
+const codecs = createCodecs({ maxBodyBytes: 1024, maxAnswerBytes: 2 ** 28 });
+
+const inflate = (raw: Uint8Array, coding: string, maxBytes: number, onBytes = (_bytes: number) => {}) =>
+  codecs.inflate(raw, coding, { maxBytes, onBytes });
 
 const COMPRESS = { gzip: gzipSync, deflate: deflateSync, br: brotliCompressSync } as const;
 const CODINGS = Object.keys(COMPRESS) as (keyof typeof COMPRESS)[];
@@ -55,4 +58,34 @@ test('a gzip body whose checksum is wrong is refused', async () => {
   const compressed = gzipSync(content);
   compressed[compressed.length - 5]! ^= 1;
   expect((await refusalOf(() => inflate(compressed, 'gzip', 1024))).code).toBe('bad_request');
+});
+
+test.each(CODINGS)('%s is counted as it grows, and ends where there is no room for more', async (coding) => {
+  const compressed = COMPRESS[coding](Buffer.alloc(2 ** 20));
+  let counted = 0;
+  const whole = await inflate(compressed, coding, 2 ** 20, (bytes) => {
+    counted += bytes;
+  });
+  expect([counted, whole.byteLength]).toEqual([2 ** 20, 2 ** 20]);
+  const noRoom = new Error('no room');
+  let calls = 0;
+  const ended = inflate(compressed, coding, 2 ** 20, () => {
+    calls += 1;
+    if (calls === 2) throw noRoom;
+  });
+  await expect(ended).rejects.toBe(noRoom);
+  expect(calls).toBe(2);
+});
+
+test('many at once all have their turn, those behind one that ended badly too', async () => {
+  const good = gzipSync(content);
+  const all = Array.from({ length: 40 }, (_, index) =>
+    inflate(index % 3 === 0 ? good.subarray(0, 20) : good, 'gzip', 1024).then(
+      ({ byteLength }) => byteLength,
+      () => 'broken',
+    ),
+  );
+  expect(await Promise.all(all)).toEqual(
+    Array.from({ length: 40 }, (_, index) => (index % 3 === 0 ? 'broken' : content.length)),
+  );
 });

@@ -24,7 +24,7 @@ const isPrediction = ({ headers }: FuzzAnswer): boolean =>
 
 const isStream = (type: unknown): boolean => /^text\/event-stream(;|$)/.test(String(type));
 
-const REFUSALS: readonly ErrorCode[] = ['queue_full', 'queue_bytes_full'];
+const REFUSALS: readonly ErrorCode[] = ['queue_full', 'queue_bytes_full', 'uploads_full'];
 const LATE: readonly ErrorCode[] = ['deadline_unattainable', 'expired_in_queue', 'deadline_exceeded'];
 
 /** The code of a well-formed error. */
