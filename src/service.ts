@@ -306,8 +306,11 @@ function runnerMemory(bytes: number, log: Logger): RunnerMemory | undefined {
 }
 
 function logModels(log: Logger, reports: readonly LoadReport[]): void {
-  for (const { name, version, provider, nodes, loadMs, warnings } of reports) {
-    log.info({ model: name, version, provider, nodes, loadMs: Math.round(loadMs) }, 'model loaded');
+  for (const { name, version, provider, nodes, loadMs, batch, warnings } of reports) {
+    const proof = batch && {
+      batch: { samples: batch.samples, batches: batch.batches, largest: batch.largest },
+    };
+    log.info({ model: name, version, provider, nodes, loadMs: Math.round(loadMs), ...proof }, 'model loaded');
     for (const warning of warnings) log.warn({ model: name }, warning);
   }
 }

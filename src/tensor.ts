@@ -69,6 +69,13 @@ export function stringTensor(dims: readonly number[], strings: readonly string[]
   return { type: 'string', dims, bytes: new TextEncoder().encode(JSON.stringify(strings)) };
 }
 
+/** Zeros, or empty strings. */
+export function zeros(type: ElementType, dims: readonly number[]): Tensor {
+  const count = elementCount(dims);
+  if (type === 'string') return stringTensor(dims, Array<string>(count).fill(''));
+  return { type, dims, bytes: new Uint8Array(count * ELEMENT_BYTES[type]) };
+}
+
 /** Makes the strings: for who needs them one by one, and not on the event loop. */
 export function stringsOf({ bytes }: StringTensor): string[] {
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');

@@ -31,6 +31,19 @@ export interface BatchSettings {
   readonly axis: number;
   readonly inputs: Readonly<Record<string, number>>;
   readonly outputs: Readonly<Record<string, number>>;
+  /** Share of an answer's scale by which floats may differ in company; by their type where left out. */
+  readonly tolerance?: number;
+}
+
+/** What was run to prove that samples get the same answers together as alone. */
+export interface BatchProved {
+  /** Samples that were run alone and together. */
+  readonly samples: number;
+  /** Runs of several samples. */
+  readonly batches: number;
+  /** Samples in the largest of them. */
+  readonly largest: number;
+  readonly warnings: readonly string[];
 }
 
 /** Sizes that a free dimension may have, both ends included. */
@@ -82,6 +95,8 @@ export interface LoadReport {
   readonly loadMs: number;
   /** The estimator's first samples, the very first run left out; missing where no warm-up run was possible. */
   readonly warmup?: { readonly runMs: readonly number[]; readonly workload: Workload };
+  /** Where model.json declares `batch`. */
+  readonly batch?: BatchProved;
   /** What a reader of the log should know, e.g. that no warm-up run was possible and why. */
   readonly warnings: readonly string[];
 }

@@ -99,6 +99,7 @@ export const BATCH = strictKeys({
   axis: AXIS.default(0),
   inputs: z.record(z.string(), AXIS).default({}),
   outputs: z.record(z.string(), AXIS).default({}),
+  tolerance: z.number().positive().max(1).exactOptional(),
 });
 
 /** Sizes that a dimension may have, both ends included. */

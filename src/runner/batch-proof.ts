@@ -1,91 +1,241 @@
-// Proof at load that a model which declares batches gives each sample the same answer together as alone.
+// Proof at load that a model which declares batches gives each sample the same answer together as alone. Samples are drawn
+// that differ in every input (samples.ts), with values and batches of several sizes.
 
-import type * as Ort from 'onnxruntime-node';
-import type { Tensor, Tensors } from '../tensor.js';
+import { monotonicMs } from '../clock.js';
+import type { BatchProved } from '../model-repository/model.js';
+import { type Tensor, type Tensors, zeros } from '../tensor.js';
+import { Company, declared } from './company.js';
 import type { BatchAxes } from './loaded-model.js';
-import { ortMessage } from './ort-error.js';
-import { stack, unstack } from './stack.js';
-
-/** Kernels may sum in another order for another batch size; more than this is another answer. */
-const RELATIVE_TOLERANCE = 1e-3;
-const ABSOLUTE_TOLERANCE = 1e-5;
+import { isEmpty, isSame, type Sample, type SampleInput, SampleSource, tensorsOf } from './samples.js';
+import { unstack } from './stack.js';
 
 export interface BatchProof {
-  readonly session: Ort.InferenceSession;
   readonly axes: BatchAxes;
-  readonly inputs: Tensors;
-  run(request: { inputs: Tensors; outputs: readonly string[] }): Promise<Tensors>;
+  /** Most samples in one run. */
+  readonly max: number;
+  /** Share of an answer's scale by which floats may differ, where model.json says it. */
+  readonly tolerance?: number | undefined;
+  readonly outputs: readonly string[];
+  /**
+   * What samples are drawn like: the inputs of a warm-up, with several rows where model.json gives several; then the same
+   * with larger free dimensions, in which more may show.
+   */
+  readonly shapes: readonly (readonly SampleInput[])[];
+  run(request: { readonly inputs: Tensors; readonly outputs: readonly string[] }): Promise<Tensors>;
+  /** From then on only what every proof needs is run. @default 5 s */
+  readonly budgetMs?: number;
 }
 
-/** Rejects with an Error that names the output which differs, or can't be cut into samples. */
-export async function proveBatch({ session, axes, inputs, run }: BatchProof): Promise<void> {
-  const outputs = session.outputNames;
-  const samples = [inputs, varied(inputs)];
-  const together = Object.fromEntries(
-    Object.keys(inputs).map((name) => [
-      name,
-      stack(
-        samples.map((sample) => sample[name]!),
-        axes.inputs[name]!,
-      ),
-    ]),
-  );
-  const alone = [await run({ inputs: samples[0]!, outputs }), await run({ inputs: samples[1]!, outputs })];
-  const joined = await run({ inputs: together, outputs }).catch((error: unknown) => {
-    throw new Error(`"batch" is declared, but two samples together fail: ${String(error)}`, { cause: error });
-  });
-  const [firstInput] = Object.keys(inputs);
-  const rows = samples.map((sample) => sample[firstInput!]!.dims[axes.inputs[firstInput!]!]!);
-  for (const name of outputs) {
-    const parts = partsOf(name, joined[name]!, { axis: axes.outputs[name]!, rows });
-    for (const [index, part] of parts.entries()) compare(name, part, alone[index]![name]!);
+const BUDGET_MS = 5_000;
+
+/** Styles of one shape: the wildest values that the model takes, tame ones, and those between. */
+const STYLES = 3;
+/** Further ones tell near ties from answers that change, and may take as much longer. */
+const MORE_STYLES = 12;
+const MORE_BUDGETS = 2;
+
+/** Samples of one style. A batch of more takes them several times. */
+const POOL = 6;
+
+/** More than this is not joined for a proof. */
+const MOST_BYTES = 256 * 1024 * 1024;
+
+const CURE =
+  '"warmup" in model.json can give samples that the model takes: two or more, which differ in every input';
+
+/** Rejects with an Error that names the output which differs, or what is missing for a proof. */
+export async function proveBatch(proof: BatchProof): Promise<BatchProved> {
+  return await new Prover(proof).prove();
+}
+
+/** The next sample of a pool; undefined where there is none. */
+type Next = (place: number, before: Sample | undefined) => Promise<Sample | undefined>;
+
+class Prover {
+  readonly #proof: BatchProof;
+  readonly #company: Company;
+  readonly #variedInputs = new Set<string>();
+  readonly #variedOutputs = new Set<string>();
+  #untilMs: number;
+  #samples = 0;
+  #batches = 0;
+  #largest = 0;
+  /** What one took in the last batch. */
+  #sampleMs = 0;
+  /** Why the model did not take a sample. */
+  #failure = '';
+
+  constructor(proof: BatchProof) {
+    const { axes, outputs, tolerance } = proof;
+    this.#proof = proof;
+    this.#company = new Company({ axes, outputs, tolerance, run: (inputs) => this.#run(inputs) });
+    this.#untilMs = monotonicMs() + this.#budgetMs;
+  }
+
+  async prove(): Promise<BatchProved> {
+    const { shapes } = this.#proof;
+    await this.#proveGiven(shapes[0]!);
+    const sources: SampleSource[] = [];
+    for (const inputs of shapes) {
+      if (this.#isLate) break;
+      const source = this.#sourceOf(inputs);
+      const isTaken = await source.explore();
+      this.#failure = source.failure;
+      if (!isTaken) continue;
+      sources.push(source);
+      for (let style = 0; style < STYLES; style++) await this.#proveStyle(source, style);
+    }
+    await this.#tellTies(sources);
+    this.#checkVariety();
+    const warnings = this.#warnings;
+    return { samples: this.#samples, batches: this.#batches, largest: this.#largest, warnings };
+  }
+
+  get #budgetMs(): number {
+    return this.#proof.budgetMs ?? BUDGET_MS;
+  }
+
+  /** Time is up, and what every proof needs has been run. */
+  get #isLate(): boolean {
+    return this.#batches > 0 && monotonicMs() >= this.#untilMs;
+  }
+
+  /** Samples that model.json gives, as they are. */
+  async #proveGiven(inputs: readonly SampleInput[]): Promise<void> {
+    const counts = new Set(inputs.map((input) => this.#rowsOf(input)));
+    const [rows] = counts;
+    if (counts.size > 1 || rows! < 2) return;
+    const cut = inputs.map(({ name, base }) => {
+      return { name, parts: unstack(base, this.#axisOf(name), Array<number>(rows!).fill(1)) };
+    });
+    await this.#provePool(async (place) => {
+      if (place >= rows!) return undefined;
+      const sample = tensorsOf(cut, ({ parts }) => parts[place]!);
+      return { inputs: sample, alone: await this.#run(sample) };
+    });
+  }
+
+  #sourceOf(inputs: readonly SampleInput[]): SampleSource {
+    return new SampleSource({
+      inputs: inputs.map((input) => ({ ...input, base: this.#firstRowOf(input) })),
+      run: (sample) => this.#run(sample),
+      isLate: () => monotonicMs() >= this.#untilMs,
+    });
+  }
+
+  async #proveStyle(source: SampleSource, style: number): Promise<void> {
+    await this.#provePool((place, before) => source.draw(style, place, before));
+  }
+
+  /** Runs samples together, in several numbers and orders, as far as time allows. */
+  async #provePool(next: Next): Promise<void> {
+    const pool: Sample[] = [];
+    for (const order of ordersOf(this.#proof.max)) {
+      if (this.#isLate) return;
+      await this.#fill(pool, Math.min(order.length, POOL), next);
+      if (pool.length < 2) return;
+      await this.#proveTogether(this.#affordable(order.map((place) => pool[place % pool.length]!)));
+    }
+  }
+
+  async #fill(pool: Sample[], count: number, next: Next): Promise<void> {
+    while (pool.length < count) {
+      const before = pool.at(-1);
+      const sample = await next(pool.length, before);
+      if (sample === undefined) return;
+      if (before !== undefined) this.#noteVariety(sample, before);
+      pool.push(sample);
+      this.#samples += 1;
+    }
+  }
+
+  /** As many of these as there is time and memory for; all of the few that every proof needs. */
+  #affordable(samples: readonly Sample[]): readonly Sample[] {
+    const byTime = (this.#untilMs - monotonicMs()) / this.#sampleMs;
+    const byMemory = (MOST_BYTES * samples.length) / bytesOf(samples);
+    return samples.slice(0, Math.max(2, Math.floor(Math.min(byTime, byMemory, samples.length))));
+  }
+
+  async #proveTogether(samples: readonly Sample[]): Promise<void> {
+    const startedMs = monotonicMs();
+    await this.#company.prove(samples);
+    this.#sampleMs = (monotonicMs() - startedMs) / samples.length;
+    this.#batches += 1;
+    this.#largest = Math.max(this.#largest, samples.length);
+  }
+
+  #noteVariety({ inputs, alone }: Sample, before: Sample): void {
+    noteVaried(inputs, before.inputs, this.#variedInputs);
+    noteVaried(alone, before.alone, this.#variedOutputs);
+  }
+
+  /** A single row that differs may be a near tie. More are drawn: a model that mixes its samples shows it again. */
+  async #tellTies(sources: readonly SampleSource[]): Promise<void> {
+    if (!this.#company.isInDoubt) return;
+    this.#untilMs = monotonicMs() + MORE_BUDGETS * this.#budgetMs;
+    for (let style = STYLES; style < STYLES + MORE_STYLES; style++) {
+      for (const source of sources) await this.#proveStyle(source, style);
+    }
+    this.#company.settleDoubts();
+  }
+
+  #checkVariety(): void {
+    const reason = this.#failure === '' ? '' : ` (${this.#failure})`;
+    if (this.#batches === 0)
+      throw declared(`it can't be proved: no two samples were found that the model takes${reason}; ${CURE}`);
+    const inputs = Object.keys(this.#proof.axes.inputs).filter((name) => !this.#variedInputs.has(name));
+    if (inputs.length > 0) {
+      const names = inputs.join(', ');
+      throw declared(
+        `it can't be proved: the model takes one value of ${names} and no other${reason}; ${CURE}`,
+      );
+    }
+    if (this.#variedOutputs.size === 0)
+      throw declared(`it can't be proved: all samples that were tried get the same answer; ${CURE}`);
+  }
+
+  get #warnings(): readonly string[] {
+    const same = this.#proof.outputs.filter((name) => !this.#variedOutputs.has(name));
+    if (same.length === 0) return [];
+    const names = same.join(', ');
+    return [`the proof of "batch" says little of ${names}: all samples that were tried get the same there`];
+  }
+
+  async #run(inputs: Tensors): Promise<Tensors> {
+    return await this.#proof.run({ inputs, outputs: this.#proof.outputs });
+  }
+
+  #axisOf(input: string): number {
+    return this.#proof.axes.inputs[input]!;
+  }
+
+  #rowsOf({ name, base }: SampleInput): number {
+    return base.dims[this.#axisOf(name)]!;
+  }
+
+  #firstRowOf(input: SampleInput): Tensor {
+    const rows = this.#rowsOf(input);
+    const axis = this.#axisOf(input.name);
+    if (rows === 0) return zeros(input.base.type, input.base.dims.with(axis, 1));
+    return rows === 1 ? input.base : unstack(input.base, axis, [1, rows - 1])[0]!;
   }
 }
 
-/** Another sample of the same shape: floats are moved; integers and strings may be indices and stay. */
-function varied(inputs: Tensors): Tensors {
-  return Object.fromEntries(Object.entries(inputs).map(([name, tensor]) => [name, variedTensor(tensor)]));
-}
-
-function variedTensor(tensor: Tensor): Tensor {
-  if (tensor.type !== 'float32') return tensor;
-  const bytes = Uint8Array.from(tensor.bytes);
-  const values = new Float32Array(bytes.buffer);
-  for (let index = 0; index < values.length; index++) values[index]! += ((index % 5) - 2) / 4;
-  return { ...tensor, bytes };
-}
-
-interface Cut {
-  readonly axis: number;
-  readonly rows: readonly number[];
-}
-
-/** A scalar, for one, has no axis: the model says one thing of all samples together. */
-function partsOf(name: string, together: Tensor, { axis, rows }: Cut): Tensor[] {
-  try {
-    return unstack(together, axis, rows);
-  } catch (error) {
-    const reason = ortMessage(error);
-    const problem = `output ${name} of two samples together can't be cut into theirs: ${reason}`;
-    throw new Error(`"batch" is declared, but ${problem}`, { cause: error });
+function noteVaried(tensors: Tensors, before: Tensors, varied: Set<string>): void {
+  for (const name in tensors) {
+    const tensor = tensors[name]!;
+    if (isEmpty(tensor) || !isSame(tensor, before[name])) varied.add(name);
   }
 }
 
-function compare(name: string, together: Tensor, alone: Tensor): void {
-  if (same(together, alone)) return;
-  throw new Error(`"batch" is declared, but output ${name} differs between two samples together and alone`);
+/** Which samples of a pool run together, and in which order: nobody must change what comes before, or after. */
+function ordersOf(max: number): readonly (readonly number[])[] {
+  const all = Array.from({ length: Math.min(POOL, max) }, (_, place) => place);
+  const most = Array.from({ length: max }, (_, index) => index + 1);
+  return [[0, 1], [2, 1, 0], all.toReversed(), most].filter(({ length }) => length <= max);
 }
 
-function same(a: Tensor, b: Tensor): boolean {
-  if (a.type !== b.type || a.dims.join() !== b.dims.join()) return false;
-  if (a.type !== 'float32' && a.type !== 'float64') return Buffer.compare(a.bytes, b.bytes) === 0;
-  const ArrayType = a.type === 'float32' ? Float32Array : Float64Array;
-  const left = new ArrayType(Uint8Array.from(a.bytes).buffer);
-  const right = new ArrayType(Uint8Array.from(b.bytes).buffer);
-  return left.every((value, index) => close(value, right[index]!));
-}
-
-function close(a: number, b: number): boolean {
-  if (Object.is(a, b)) return true;
-  return Math.abs(a - b) <= ABSOLUTE_TOLERANCE + RELATIVE_TOLERANCE * Math.max(Math.abs(a), Math.abs(b));
+function bytesOf(samples: readonly Sample[]): number {
+  const tensors = samples.flatMap(({ inputs, alone }) => [...Object.values(inputs), ...Object.values(alone)]);
+  return tensors.reduce((sum, { bytes }) => sum + bytes.byteLength, 0);
 }

@@ -5,7 +5,13 @@ import type * as Ort from 'onnxruntime-node';
 import { monotonicMs } from '../clock.js';
 import { batchAxis } from '../model-repository/batch-axis.js';
 import { checkSettings } from '../model-repository/check-settings.js';
-import type { LoadReport, ModelFiles, Provider, ProviderChoice } from '../model-repository/model.js';
+import type {
+  BatchProved,
+  LoadReport,
+  ModelFiles,
+  Provider,
+  ProviderChoice,
+} from '../model-repository/model.js';
 import { ELEMENT_TYPES, type ElementType, type Signature, type TensorSpec, type Tensors } from '../tensor.js';
 import { workloadOf } from '../workload.js';
 import { proveBatch } from './batch-proof.js';
@@ -15,6 +21,7 @@ import { Profile } from './profile.js';
 import type { RunnerSettings } from './protocol.js';
 import { proveProvider } from './provider-proof.js';
 import { runTensors } from './run.js';
+import { sampleShapes } from './sample-shapes.js';
 import { type SessionSettings, sessionOptions } from './session-options.js';
 import { warmupInputs } from './warmup.js';
 
@@ -123,9 +130,7 @@ async function loadOn(ort: typeof Ort, files: ModelFiles, settings: LoadSettings
   // Timed without the profiler, which would slow down a run of many small nodes manyfold.
   const isKnown = knownOf(files, settings)?.stamp === stamp;
   const runMs = warm.inputs === undefined || isKnown ? [] : await timeRuns(warm.inputs, { signature, run });
-  if (batchAxes !== undefined && warm.inputs !== undefined) {
-    await proveBatch({ session, axes: batchAxes, inputs: warm.inputs, run });
-  }
+  const batch = await batchProof({ files, settings, signature, stamp, axes: batchAxes, run });
   return {
     path: files.path,
     session,
@@ -141,9 +146,41 @@ async function loadOn(ort: typeof Ort, files: ModelFiles, settings: LoadSettings
       ...(warm.inputs !== undefined && {
         warmup: { runMs, workload: workloadOf(warm.inputs, files.settings.cost) },
       }),
-      warnings: [...cpuWarnings(files, settings), ...(warm.warning === undefined ? [] : [warm.warning])],
+      ...(batch !== undefined && { batch }),
+      warnings: [
+        ...cpuWarnings(files, settings),
+        ...(warm.warning === undefined ? [] : [warm.warning]),
+        ...(batch?.warnings ?? []),
+      ],
     },
   };
+}
+
+interface BatchProofOptions {
+  readonly files: ModelFiles;
+  readonly settings: LoadSettings;
+  readonly signature: Signature;
+  readonly stamp: string;
+  readonly axes: BatchAxes | undefined;
+  readonly run: Run;
+}
+
+/** What an earlier runner proved of the same file on the same provider holds, and callers wait. */
+async function batchProof(options: BatchProofOptions): Promise<BatchProved | undefined> {
+  const { files, settings, signature, stamp, axes, run } = options;
+  const { batch } = files.settings;
+  if (axes === undefined || batch === undefined) return undefined;
+  const known = knownOf(files, settings);
+  if (known?.batch !== undefined && known.stamp === stamp && known.provider === settings.provider)
+    return known.batch;
+  return await proveBatch({
+    axes,
+    max: batch.max,
+    tolerance: batch.tolerance,
+    outputs: signature.outputs.map(({ name }) => name),
+    shapes: sampleShapes(signature, files.settings),
+    run,
+  });
 }
 
 /** No fallback, but what the model's operator wants of it, whatever the others use. */

@@ -3,55 +3,55 @@
 import type { ModelSettings } from '../model-repository/model.js';
 import {
   type Dimension,
-  ELEMENT_BYTES,
-  elementCount,
   type Signature,
-  stringTensor,
   type Tensor,
   type TensorSpec,
   type Tensors,
+  zeros,
 } from '../tensor.js';
 import { tensorFromJson } from '../tensor-json.js';
 
-/** @throws ServiceError when a value of model.json does not fit its input. */
-export function warmupInputs(signature: Signature, settings: ModelSettings): Tensors {
+/**
+ * @param free size of the free dimensions of which model.json says nothing
+ * @throws ServiceError when a value of model.json does not fit its input.
+ */
+export function warmupInputs(signature: Signature, settings: ModelSettings, free = 1): Tensors {
   const given = signature.inputs.flatMap((spec) => {
     const tensor = givenTensor(spec, settings);
     return tensor === undefined ? [] : [{ spec, tensor }];
   });
   const least = Object.entries(settings.dimensions).map(
-    ([name, { min }]) => [name, Math.max(1, min)] as const,
+    ([name, { min, max }]) => [name, Math.max(1, min, Math.min(free, max ?? free))] as const,
   );
   const sizes = new Map<Dimension, number>([
     ...least,
     ...given.flatMap(({ spec, tensor }) =>
-      spec.shape.map((size, axis) => [size, tensor.dims[axis]!] as const),
+      spec.shape.flatMap((size, axis) => (size === null ? [] : [[size, tensor.dims[axis]!] as const])),
     ),
   ]);
   const tensors = new Map(given.map(({ spec, tensor }) => [spec.name, tensor]));
   return Object.fromEntries(
-    signature.inputs.map((spec) => [spec.name, tensors.get(spec.name) ?? zeros(spec, smallest(spec, sizes))]),
+    signature.inputs.map((spec) => [
+      spec.name,
+      tensors.get(spec.name) ?? zeros(spec.type, sized(spec, sizes, free)),
+    ]),
   );
 }
 
 function givenTensor(spec: TensorSpec, { warmup, defaults }: ModelSettings): Tensor | undefined {
   const given = warmup !== undefined && Object.hasOwn(warmup, spec.name) ? warmup[spec.name] : undefined;
   if (given !== undefined)
-    return 'value' in given ? tensorFromJson(spec, given.value) : zeros(spec, given.shape);
+    return 'value' in given ? tensorFromJson(spec, given.value) : zeros(spec.type, given.shape);
   return Object.hasOwn(defaults, spec.name) ? tensorFromJson(spec, defaults[spec.name]) : undefined;
 }
 
-/** Free dimensions are 1, but for names whose size another input or model.json gives. */
-function smallest({ shape }: TensorSpec, sizes: ReadonlyMap<Dimension, number>): number[] {
-  return shape.map((size) => (typeof size === 'number' ? size : size === null ? 1 : (sizes.get(size) ?? 1)));
+/** Free dimensions have the size that they are given, but for names whose size another input or model.json says. */
+function sized({ shape }: TensorSpec, sizes: ReadonlyMap<Dimension, number>, free: number): number[] {
+  return shape.map((size) => (typeof size === 'number' ? size : (sizes.get(size) ?? free)));
 }
 
-function zeros(spec: TensorSpec, dims: readonly number[]): Tensor {
-  const count = elementCount(dims);
-  if (spec.type === 'string')
-    return stringTensor(
-      dims,
-      Array.from({ length: count }, () => ''),
-    );
-  return { type: spec.type, dims, bytes: new Uint8Array(count * ELEMENT_BYTES[spec.type]) };
+/** Whether model.json gives the values of this input, and not only its shape. */
+export function isGiven(name: string, { warmup, defaults }: ModelSettings): boolean {
+  const given = warmup !== undefined && Object.hasOwn(warmup, name) ? warmup[name] : undefined;
+  return given === undefined ? Object.hasOwn(defaults, name) : 'value' in given;
 }

@@ -211,15 +211,35 @@ describe('of the fixtures,', () => {
   });
 });
 
-test('a model whose answers change with company keeps the server from being ready, and the reason is told', async () => {
+test('float16 is joined, and as inexact as it is', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'oneslot-batches-'));
-  writeFixtureModels(folder, ['not-batchable']);
-  await using oneslot = await startOneslot({ models: folder, ready: false });
-  const reasons = await until(async () => {
-    const { status, body } = await oneslot.get('/readyz');
-    return status === 503 && /differs/.test(String(body.reasons)) && String(body.reasons);
-  });
-  expect(reasons).toContain('not-batchable');
-  expect(reasons).toContain('output centred differs between two samples together and alone');
+  writeFixtureModels(folder, ['burn', 'half-precision']);
+  await using oneslot = await startOneslot({ models: folder });
+  const answers = await askBehindARun(
+    oneslot,
+    [1, 2, 3, 4].map((value) => () => oneslot.predict('half-precision', { x: [[value, 0, 0, 0]] })),
+  );
+  for (const [index, { body }] of answers.entries()) expect(body.outputs.y[0][0]).toBeCloseTo(index + 2, 1);
+  expect(await runsOf(oneslot, 'half-precision')).toEqual({ runs: 1, served: 4, single: 0 });
   await rm(folder, { recursive: true });
 });
+
+test.each([
+  ['not-batchable', 'centred'],
+  ['leaks-maximum', 'below'],
+  ['quantized-lookup', 'y'],
+] as const)(
+  '%s, whose answers change with company, keeps the server from being ready, and the reason is told',
+  async (name, output) => {
+    const folder = await mkdtemp(join(tmpdir(), 'oneslot-batches-'));
+    writeFixtureModels(folder, [name]);
+    await using oneslot = await startOneslot({ models: folder, ready: false });
+    const reasons = await until(async () => {
+      const { status, body } = await oneslot.get('/readyz');
+      return status === 503 && /differs/.test(String(body.reasons)) && String(body.reasons);
+    });
+    expect(reasons).toContain(`model ${name}`);
+    expect(reasons).toContain(`output ${output} differs between`);
+    await rm(folder, { recursive: true });
+  },
+);

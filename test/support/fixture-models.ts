@@ -44,6 +44,9 @@ const OTHERS = {
   'sum-rows': sumRows(),
   'prototype-names': prototypeNames(),
   'not-batchable': notBatchable(),
+  'leaks-maximum': leaksMaximum(),
+  'quantized-lookup': quantizedLookup(),
+  'half-precision': halfPrecision(),
   strings: strings(),
   wide: wide(),
   'big-output': bigOutput(),
@@ -58,9 +61,12 @@ const FIXTURES = {
   ...OTHERS,
 } as Readonly<Record<FixtureName, FixtureModel>>;
 
-/** All fixtures but `not-batchable`, which a server refuses to load, and those that end their process. */
+/** They declare batches and mix their samples, so a server refuses to load them. */
+export const MIXING_NAMES = ['not-batchable', 'leaks-maximum', 'quantized-lookup'] as const;
+
+/** All fixtures that load, and do not end their process. */
 export const FIXTURE_NAMES: readonly FixtureName[] = (Object.keys(FIXTURES) as FixtureName[]).filter(
-  (name) => name !== 'not-batchable' && !name.startsWith('killed'),
+  (name) => !(MIXING_NAMES as readonly string[]).includes(name) && !name.startsWith('killed'),
 );
 
 /**
@@ -186,6 +192,72 @@ function notBatchable(): FixtureModel {
     nodes: [
       node('ReduceMean', ['x'], ['mean'], { axes: { ints: [0] }, keepdims: { int: 1 } }),
       node('Sub', ['x', 'mean'], ['centred']),
+    ],
+  };
+  return fixture(graph, { batch: { axis: 0, max: 8 } });
+}
+
+/** Declares batches, but takes the largest of all samples' integers off each: it tells one caller what another sent. */
+function leaksMaximum(): FixtureModel {
+  const value = (name: string) => ({ name, type: 'int64', shape: ['batch'] }) as const;
+  const graph: GraphSpec = {
+    name: 'leaks_maximum',
+    inputs: [value('x')],
+    outputs: [value('below')],
+    nodes: [
+      node('ReduceMax', ['x'], ['most'], { axes: { ints: [0] }, keepdims: { int: 1 } }),
+      node('Sub', ['x', 'most'], ['below']),
+    ],
+  };
+  return fixture(graph, { batch: { axis: 0, max: 8 } });
+}
+
+/**
+ * `ids` [batch] → `y` [batch, 2], looked up and multiplied in 8 bits whose range is measured over all samples, as
+ * dynamically quantised models do: beside a large value, small ones become 0.
+ */
+function quantizedLookup(): FixtureModel {
+  const graph: GraphSpec = {
+    name: 'quantized_lookup',
+    inputs: [{ name: 'ids', type: 'int64', shape: ['batch'] }],
+    outputs: [{ name: 'y', type: 'float32', shape: ['batch', 2] }],
+    constants: [
+      { name: 'table', type: 'float32', dims: [3, 2], data: [0, 0, 0.9, -0.7, 500, -400] },
+      { name: 'weights', type: 'uint8', dims: [2, 2], data: [1, 0, 0, 1] },
+    ],
+    nodes: [
+      node('Gather', ['table', 'ids'], ['found']),
+      node('DynamicQuantizeLinear', ['found'], ['quantized', 'scale', 'zero']),
+      node('MatMulInteger', ['quantized', 'weights', 'zero'], ['product']),
+      node('Cast', ['product'], ['floats'], { to: { int: 1 } }),
+      node('Mul', ['floats', 'scale'], ['y']),
+    ],
+  };
+  return fixture(graph, { batch: { axis: 0, max: 8 } });
+}
+
+/** `x` [batch, 4] → `y`, x + 1, and 0.001 more for each further sample: as inexact as half precision may be. */
+function halfPrecision(): FixtureModel {
+  const value = (name: string) => ({ name, type: 'float16', shape: ['batch', 4] }) as const;
+  const half = (name: string, bits: number): ConstantSpec => ({
+    name,
+    type: 'float16',
+    dims: [],
+    data: [bits],
+  });
+  const graph: GraphSpec = {
+    name: 'half_precision',
+    inputs: [value('x')],
+    outputs: [value('y')],
+    constants: [integer('first', 0), half('one', 0x3c00), half('thousandth', 0x1419)],
+    nodes: [
+      node('Shape', ['x'], ['shape']),
+      node('Gather', ['shape', 'first'], ['count']),
+      node('Cast', ['count'], ['samples'], { to: { int: 10 } }),
+      node('Sub', ['samples', 'one'], ['others']),
+      node('Mul', ['others', 'thousandth'], ['off']),
+      node('Add', ['x', 'one'], ['sum']),
+      node('Add', ['sum', 'off'], ['y']),
     ],
   };
   return fixture(graph, { batch: { axis: 0, max: 8 } });

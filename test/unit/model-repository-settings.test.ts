@@ -183,7 +183,7 @@ describe('a wrong key names the nearest right one', () => {
     ],
     [
       { batch: { max: 8, axes: 1 } },
-      'batch: there is no key "axes"; did you mean "axis"? There are max, axis, inputs, outputs',
+      'batch: there is no key "axes"; did you mean "axis"? There are max, axis, inputs, outputs, tolerance',
     ],
   ])('%j', async (settings, message) => {
     expect(await refusal(settings)).toBe(`model.json: ${message}`);
