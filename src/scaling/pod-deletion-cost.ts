@@ -22,19 +22,19 @@ export interface PodDeletionCostOptions {
 }
 
 const ANNOTATION = 'controller.kubernetes.io/pod-deletion-cost';
-/** What any work at all costs, above an idle pod. */
-const BUSY_COST = 10;
+/** Cost of a pod that had work all the time. */
+const FULL_SHARE_COST = 100;
+const STEP = 10;
 const MAX_COST = 2 ** 31 - 1;
-/** An idle moment between two runs is no change. */
-const QUIET_MS = 30_000;
+/** Whoever has work for as long as a written cost may stay as it is has it when the cost is read. */
+const STALE_SECONDS = 10;
 /** Every patch is a write to etcd and an event for all who watch pods. */
-const LEAST_CHANGE = 30;
+const LEAST_CHANGE = 2 * STEP;
 const LEAST_CHANGE_SHARE = 0.25;
 
 export class PodDeletionCost {
   readonly #options: PodDeletionCostOptions;
   readonly #backoff = new Backoff(10_000, 300_000);
-  #busyMs = Number.NEGATIVE_INFINITY;
   /** Undefined until it is written: a container that was restarted finds what the one before left. */
   #written: number | undefined;
   #isCalling = false;
@@ -45,17 +45,10 @@ export class PodDeletionCost {
 
   /** To be called every ten seconds; resolves when what it sent is answered. */
   async tick(): Promise<void> {
-    const nowMs = this.#options.clock.nowMs();
-    const cost = this.#costAt(nowMs);
-    if (this.#isCalling || !this.#backoff.isOver(nowMs) || !isChange(this.#written, cost)) return;
-    await this.#write(cost);
-  }
-
-  #costAt(nowMs: number): number {
-    const snapshot = this.#options.snapshot();
-    const cost = costOf(snapshot);
-    if (cost > 0) this.#busyMs = nowMs;
-    return cost === 0 && nowMs - this.#busyMs < QUIET_MS ? BUSY_COST : cost;
+    const { clock, snapshot } = this.#options;
+    if (this.#isCalling || !this.#backoff.isOver(clock.nowMs())) return;
+    const cost = deletionCost(snapshot());
+    if (isWorthWriting(this.#written, cost)) await this.#write(cost);
   }
 
   async #write(cost: number): Promise<void> {
@@ -91,14 +84,31 @@ export class PodDeletionCost {
   }
 }
 
-/** What the present run has taken so far is lost with the pod, and the backlog has to go elsewhere. */
-function costOf({ queued, running, runningSeconds, backlogSeconds }: Snapshot): number {
-  if (queued + running === 0) return 0;
-  return Math.min(MAX_COST, BUSY_COST + Math.round(runningSeconds + backlogSeconds));
+/**
+ * What it would cost to delete the pod a few seconds from now, when the annotation is read: how likely it has work
+ * then, in hundredths, and the seconds that it would lose of the work that it has now.
+ *
+ * Short runs are over by then and others may have begun, so the share of the last minute in which there was work tells
+ * more of them than what there is at this moment.
+ */
+export function deletionCost(snapshot: Snapshot): number {
+  const { queued, running, runningSeconds, backlogSeconds, busyRatio } = snapshot;
+  const hasWork = queued + running > 0;
+  const likely = hasWork ? Math.max(busyRatio, Math.min(1, backlogSeconds / STALE_SECONDS)) : busyRatio;
+  const atRisk = hasWork ? runningSeconds + backlogSeconds : 0;
+  const cost = FULL_SHARE_COST * likely + atRisk;
+  return Math.min(MAX_COST, STEP * Math.round(cost / STEP));
 }
 
-function isChange(written: number | undefined, cost: number): boolean {
-  if (written === undefined || (written === 0) !== (cost === 0)) return true;
+/**
+ * Whether a cost is so far from the written one that the order of pods may be another. A pod that has become idle says
+ * so at once; one that has a run now and then does not change its mind with each.
+ *
+ * @param written undefined where nobody knows what is written
+ */
+export function isWorthWriting(written: number | undefined, cost: number): boolean {
+  if (written === undefined) return true;
+  if (cost === 0) return written !== 0;
   return Math.abs(cost - written) >= Math.max(LEAST_CHANGE, written * LEAST_CHANGE_SHARE);
 }
 

@@ -4,7 +4,7 @@ import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import type { Snapshot } from '../../src/observer.js';
-import { PodDeletionCost } from '../../src/scaling/pod-deletion-cost.js';
+import { deletionCost, PodDeletionCost } from '../../src/scaling/pod-deletion-cost.js';
 import { ManualClock } from '../support/manual-clock.js';
 import { makeCertificate, PlatformServer, type Reply, recordedCalls } from '../support/platform.js';
 import { snapshotOf } from '../support/snapshots.js';
@@ -14,8 +14,10 @@ const makeFolder = tempFolders();
 const PATH = '/api/v1/namespaces/models/pods/oneslot-7d9f-x2x';
 const IDLE = snapshotOf();
 
-const busy = (runningSeconds: number, backlogSeconds: number, queued = 0): Snapshot =>
-  snapshotOf({ running: 1, queued, runningSeconds, backlogSeconds });
+/** Of a pod that has had work for the last minute, unless it says otherwise. */
+const busy = (runningSeconds: number, backlogSeconds: number, busyRatio = 1): Snapshot =>
+  snapshotOf({ running: 1, runningSeconds, backlogSeconds, busyRatio });
+const idleAfter = (busyRatio: number): Snapshot => snapshotOf({ busyRatio });
 
 async function setUp(changes: { namespace?: string; trusts?: string } = {}) {
   const folder = await makeFolder({ 'server/': {}, 'other/': {} });
@@ -60,7 +62,7 @@ test('the cost is a merge patch of the own pod, by the own service account', asy
       method: 'PATCH',
       path: PATH,
       headers: { authorization: 'Bearer token-1', 'content-type': 'application/merge-patch+json' },
-      text: '{"metadata":{"annotations":{"controller.kubernetes.io/pod-deletion-cost":"130"}}}',
+      text: '{"metadata":{"annotations":{"controller.kubernetes.io/pod-deletion-cost":"220"}}}',
     },
   ]);
 });
@@ -73,37 +75,48 @@ test('an idle pod says 0 once, for what a container before it may have left', as
   expect(counted).toEqual(['pod_deletion_cost ok']);
 });
 
-test('it follows the work at risk, and small changes are not worth a patch', async () => {
+test('it follows the share of the last minute in which there was work', async () => {
   const { server, load, pass, costs } = await setUp();
   await using _ = server;
-  await pass(10);
-  for (const [runningSeconds, backlogSeconds] of [
-    [5, 0],
-    [5, 24],
-    [5, 25],
-    [60, 80],
-    [60, 105],
-    [300, 100],
-  ]) {
-    load.snapshot = busy(runningSeconds!, backlogSeconds!);
+  for (const share of [0, 0.1, 0.3, 0.35, 0.45, 0.6, 0.9, 0.8, 0.65, 0.3, 0.02]) {
+    load.snapshot = idleAfter(share);
     await pass(10);
   }
-  expect(costs()).toEqual(['0', '15', '150', '410']);
+  expect(costs()).toEqual(['0', '30', '50', '90', '30', '0']);
 });
 
-test('a pause between two runs is no change; half a minute is', async () => {
+test('and the work at risk, of which small changes are not worth a patch', async () => {
   const { server, load, pass, costs } = await setUp();
   await using _ = server;
-  load.snapshot = busy(10, 5);
   await pass(10);
-  for (let k = 0; k < 10; k++) {
-    load.snapshot = k % 2 === 0 ? IDLE : busy(10, 5);
+  for (const [runningSeconds, backlogSeconds, share] of [
+    // A run of eleven minutes has just begun.
+    [1, 659, 0.02],
+    [200, 460, 1],
+    [650, 10, 1],
+    // It has ended, and one of three seconds runs.
+    [1, 2, 1],
+    [2, 1, 1],
+  ]) {
+    load.snapshot = busy(runningSeconds!, backlogSeconds!, share);
     await pass(10);
   }
-  expect(costs()).toEqual(['25']);
-  load.snapshot = IDLE;
-  await pass(60);
-  expect(costs()).toEqual(['25', '0']);
+  expect(costs()).toEqual(['0', '760', '100']);
+});
+
+test('a pod that has a short run now and then writes nothing for each', async () => {
+  const { server, load, pass, costs } = await setUp();
+  await using _ = server;
+  for (let k = 0; k < 360; k++) {
+    load.snapshot = k % 3 === 0 ? busy(1, 2, 0.1) : idleAfter(0.1);
+    await pass(10);
+  }
+  expect(costs().length).toBeLessThanOrEqual(2);
+});
+
+test('a run that lasts beyond the next look counts as work for certain, whatever came before it', () => {
+  expect(deletionCost(busy(2, 18, 0.03))).toBeGreaterThan(deletionCost(idleAfter(0.8)));
+  expect(deletionCost(busy(1, 2, 0.1))).toBeLessThan(deletionCost(idleAfter(0.5)));
 });
 
 test('however the load dances, there is at most a patch in ten seconds', async () => {

@@ -146,11 +146,11 @@ async function checkCost({ folder }: Context, { address, ca, admin }: ControlPla
   assert.deepEqual(results, ['ok']);
   const { body } = await admin.ask('GET', `${NAMESPACE}/pods/${POD}`);
   const annotations = fieldsAt(body, 'metadata.annotations');
-  assert.equal(annotations['controller.kubernetes.io/pod-deletion-cost'], '160');
+  assert.equal(annotations['controller.kubernetes.io/pod-deletion-cost'], '250');
 }
 
-/** Base cost, 100 s that have run, and 50 s ahead. */
-const BUSY = { queued: 1, running: 1, runningSeconds: 100, backlogSeconds: 50 } as Snapshot;
+/** 100 for a pod that always has work, 100 s that have run, and 50 s ahead. */
+const BUSY = { queued: 1, running: 1, runningSeconds: 100, backlogSeconds: 50, busyRatio: 1 } as Snapshot;
 
 async function tokenOf(admin: Api): Promise<string> {
   const request = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec: {} };
