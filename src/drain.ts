@@ -32,7 +32,10 @@ export async function drain(options: DrainOptions): Promise<void> {
   refuseWhatDoesNotFit(options);
   if (await isIdleWithin(config.drainTimeoutMs, options)) return;
   log.warn({ open: ledger.open.length }, 'drain time-out: what is left is lost');
-  for (const prediction of ledger.open) prediction.fail(lostError(prediction, config.drainTimeoutMs));
+  for (const prediction of ledger.open) {
+    if (prediction.phase === 'sending') prediction.leave();
+    else prediction.fail(lostError(prediction, config.drainTimeoutMs));
+  }
 }
 
 /** Without an estimate it goes on: it may end in time. */

@@ -7,7 +7,7 @@ import type { Phase, Prediction, Watcher } from './prediction.js';
 export class Ledger implements Watcher {
   readonly #observer: Observer;
   readonly #clock: Clock;
-  readonly #counts: Record<Phase, number> = { receiving: 0, queued: 0, running: 0, over: 0 };
+  readonly #counts: Record<Phase, number> = { receiving: 0, queued: 0, running: 0, sending: 0, over: 0 };
   readonly #open = new Set<Prediction>();
   readonly #waitingByClient = new Map<string, number>();
   #bytes = 0;
@@ -32,24 +32,24 @@ export class Ledger implements Watcher {
     return this.#counts.running;
   }
 
+  /** Those whose answer is not handed over yet. */
+  get sending(): number {
+    return this.#counts.sending;
+  }
+
   /** Predictions that are not over, as of now. */
   get open(): readonly Prediction[] {
     return [...this.#open];
   }
 
-  /** Bytes held by all that are not over, and by answers that their callers have not taken yet. */
+  /** Bytes held by all that receive, wait and run. */
   get bytes(): number {
-    return this.#bytes + this.#answerBytes;
+    return this.#bytes;
   }
 
-  /** Counts an answer as held until the returned function is called; further calls of it change nothing. */
-  holdAnswer(bytes: number): () => void {
-    let held = bytes;
-    this.#answerBytes += held;
-    return () => {
-      this.#answerBytes -= held;
-      held = 0;
-    };
+  /** Bytes of the answers that are not handed over yet. */
+  get answerBytes(): number {
+    return this.#answerBytes;
   }
 
   /** Places that an API key holds, receiving and queued. */
@@ -75,6 +75,7 @@ export class Ledger implements Watcher {
     if (from === undefined) this.#take(prediction);
     else this.#counts[from] -= 1;
     this.#countClient(prediction, from, to);
+    this.#countBytes(prediction, from, to);
     if (to === 'over') this.#close(prediction);
     else this.#counts[to] += 1;
   }
@@ -87,14 +88,24 @@ export class Ledger implements Watcher {
     this.#bytes += byBytes;
   }
 
+  answerGrew(byBytes: number): void {
+    this.#answerBytes += byBytes;
+  }
+
   #take(prediction: Prediction): void {
     this.#open.add(prediction);
     this.#bytes += prediction.bytes;
   }
 
+  /** Its input is held until its run has ended, its answer from then on. */
+  #countBytes({ bytes, answerBytes }: Prediction, from: Phase | undefined, to: Phase): void {
+    if (to === 'sending') this.#answerBytes += answerBytes;
+    if (from === 'sending') this.#answerBytes -= answerBytes;
+    else if (to === 'sending' || to === 'over') this.#bytes -= bytes;
+  }
+
   #close(prediction: Prediction): void {
     this.#open.delete(prediction);
-    this.#bytes -= prediction.bytes;
     const seconds = (this.#clock.nowMs() - prediction.receivedMs) / 1000;
     this.#observer.ended(prediction.model.name, prediction.outcome!, seconds);
     if (this.#open.size > 0) return;

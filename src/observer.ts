@@ -69,9 +69,13 @@ export interface Snapshot {
   readonly queued: number;
   /** Predictions in the present run: 0, 1, or a batch. */
   readonly running: number;
+  /** Those whose answer is not handed over yet. */
+  readonly sending: number;
   readonly slotBusy: boolean;
   /** Bytes held by receiving, queued and running predictions. */
   readonly queueBytes: number;
+  /** Bytes of answers that are not handed over yet. */
+  readonly answerBytes: number;
   /** Of the memory that the runner shares, what inputs hold. */
   readonly sharedMemoryBytes: number;
   readonly queueLimit: number;

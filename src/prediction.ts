@@ -1,20 +1,21 @@
 // One prediction's life, from its headers to its end. Knows nothing of HTTP.
 //
-//   receiving ──▶ queued ──▶ running ──▶ over
-//       └────────────┴────────────────────▲
+//   receiving ──▶ queued ──▶ running ──▶ sending ──▶ over
+//       └────────────┴──────────┴───────────────────▲
 //
-// Two things happen to each exactly once, and not always together: it is settled (its caller has an answer, an
-// error, or has left), and it is over (it is out of the queue and out of the slot). One that is settled while it
-// runs stays running, because the slot does: only the runner ends a run.
+// Two things happen to each exactly once, and not always together: it is settled (there is an answer or an error for its
+// caller, or that has left), and it is over (it is out of the queue and out of the slot, and its answer is handed over).
+// One that is settled while it runs stays running, because the slot does: only the runner ends a run. One that has an
+// answer is completed only when its caller has taken it.
 
 import type { Cancel, Clock } from './clock.js';
 import { type Outcome, ServiceError } from './errors.js';
 import { giveBack } from './memory.js';
 import type { Model } from './model-repository/model.js';
-import type { Tensors } from './tensor.js';
+import { type Tensors, tensorsBytes } from './tensor.js';
 import type { Estimate, Workload } from './workload.js';
 
-export type Phase = 'receiving' | 'queued' | 'running' | 'over';
+export type Phase = 'receiving' | 'queued' | 'running' | 'sending' | 'over';
 
 /** What it takes to run it, known once its body is decoded. */
 export interface Work {
@@ -47,6 +48,8 @@ export interface Watcher {
   moved(prediction: Prediction, from: Phase | undefined): void;
   settled(prediction: Prediction, phase: Phase): void;
   resized(prediction: Prediction, byBytes: number): void;
+  /** An answer that is being sent takes so much more. */
+  answerGrew(byBytes: number): void;
 }
 
 export interface PredictionOptions {
@@ -81,6 +84,9 @@ export class Prediction {
   #deadlineMs: number | undefined;
   #cancelDeadline: Cancel | undefined;
   #settlement: Settlement | undefined;
+  /** What became of its answer; undefined while it is not handed over, and where there is none. */
+  #answered: Outcome | undefined;
+  #answerBytes = 0;
   #resolve!: (settlement: Settlement) => void;
   #work: Work | undefined;
   #queuedMs = 0;
@@ -136,7 +142,12 @@ export class Prediction {
 
   /** What became of it; undefined while it is not settled. */
   get outcome(): Outcome | undefined {
-    return this.#settlement && outcomeOf(this.#settlement);
+    return this.#answered ?? (this.#settlement && outcomeOf(this.#settlement));
+  }
+
+  /** What its answer takes in memory, as far as it is known. */
+  get answerBytes(): number {
+    return this.#answerBytes;
   }
 
   /** What is to be run. @throws Error before it is decoded. */
@@ -157,7 +168,7 @@ export class Prediction {
   resize(bytes: number): void {
     const byBytes = bytes - this.#bytes;
     this.#bytes = bytes;
-    if (this.#phase !== 'over') this.#watcher.resized(this, byBytes);
+    if (this.#phase !== 'over' && this.#phase !== 'sending') this.#watcher.resized(this, byBytes);
   }
 
   /** Its body is decoded; from here it waits for the slot. */
@@ -184,16 +195,31 @@ export class Prediction {
 
   /** Gives the caller its answer. The first one counts; later ones are ignored. */
   complete(outputs: Tensors): void {
+    if (!this.isSettled) this.#answerBytes = tensorsBytes(outputs);
     this.#settle({ kind: 'completed', outputs });
   }
 
+  /** An answer that could not be made or sent fails too. */
   fail(error: ServiceError): void {
     this.#settle({ kind: 'failed', error });
+    this.#answer(error.outcome);
   }
 
-  /** The caller is gone. */
+  /** The caller is gone, before its answer was handed over. */
   leave(): void {
     this.#settle({ kind: 'left' });
+    this.#answer('cancelled');
+  }
+
+  /** Its answer takes so much more memory, until it is handed over. */
+  holdAnswer(bytes: number): void {
+    this.#answerBytes += bytes;
+    if (this.#phase === 'sending') this.#watcher.answerGrew(bytes);
+  }
+
+  /** The whole answer is handed over to whoever carries it to its caller. */
+  answered(): void {
+    this.#answer('completed');
   }
 
   /** Whether it is too late to begin with it, if its run takes `leastMs`. */
@@ -219,7 +245,18 @@ export class Prediction {
   ended(): void {
     if (!this.isSettled) throw new Error('a run has ended without a settlement: this is a bug');
     this.#work?.own?.forEach(giveBack);
-    this.#move('running', 'over');
+    this.#work = undefined;
+    this.#move('running', this.#isToAnswer ? 'sending' : 'over');
+  }
+
+  get #isToAnswer(): boolean {
+    return this.#settlement?.kind === 'completed' && this.#answered === undefined;
+  }
+
+  #answer(outcome: Outcome): void {
+    if (!this.#isToAnswer) return;
+    this.#answered = outcome;
+    if (this.#phase === 'sending') this.#move('sending', 'over');
   }
 
   #settle(settlement: Settlement): void {

@@ -90,3 +90,10 @@ export function stringsOf({ bytes }: StringTensor): string[] {
 export function tensorBytes(tensor: Tensor): number {
   return tensor.bytes.byteLength;
 }
+
+/** What all of them hold. */
+export function tensorsBytes(tensors: Tensors): number {
+  let bytes = 0;
+  for (const name in tensors) bytes += tensorBytes(tensors[name]!);
+  return bytes;
+}

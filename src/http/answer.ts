@@ -3,17 +3,14 @@
 import type { Clock } from '../clock.js';
 import type { Codecs } from '../codecs/codecs.js';
 import { ServiceError } from '../errors.js';
-import type { Ledger } from '../ledger.js';
-import type { Logger } from '../log.js';
 import type { Tensors } from '../tensor.js';
-import { type Exchange, logEnd, type PredictHeaders, serverTiming } from './exchange.js';
+import { ClientLeft } from './body.js';
+import { type Exchange, type PredictHeaders, serverTiming } from './exchange.js';
 
 export interface AnswerOptions {
   readonly clock: Clock;
   readonly codecs: Codecs;
   readonly headers: PredictHeaders;
-  readonly ledger: Ledger;
-  readonly log: Logger;
 }
 
 /** An answer of which its caller takes nothing for so long is given up: it would be held for ever. */
@@ -43,14 +40,17 @@ export async function sendAnswer(
   outputs: Tensors,
   options: AnswerOptions,
 ): Promise<void> {
-  const { codecs, clock, headers, ledger } = options;
+  const { codecs, clock, headers } = options;
   const startedMs = clock.nowMs();
   const { headers: own, body } = await encode(outputs, { codecs, headers });
   exchange.encodeMs = clock.nowMs() - startedMs;
+  // Raw bytes are the output itself, a text is there beside it.
+  if (headers.answerType !== 'application/octet-stream') exchange.prediction!.holdAnswer(body.byteLength);
+  if (exchange.response.closed) throw new ClientLeft();
   if (exchange.events === undefined) sendBody(exchange, own, body);
   else exchange.events.end('result', bufferOf(body).toString('utf8'));
-  holdUntilTaken(exchange, body.byteLength, ledger);
-  logEnd(exchange, options);
+  exchange.isSent = true;
+  endUnread(exchange);
 }
 
 interface Encoded {
@@ -87,11 +87,7 @@ const ONE_WRITE_BYTES = 16 * 1024;
 
 const bufferOf = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
-/** What callers do not take counts as held, so that slow readers are refused and not gathered in memory. */
-function holdUntilTaken({ response }: Exchange, bytes: number, ledger: Ledger): void {
+function endUnread({ response }: Exchange): void {
   // Mostly the kernel has taken all of it by now.
-  if (response.writableLength === 0) return;
-  const release = ledger.holdAnswer(bytes);
-  response.once('close', release);
-  response.setTimeout(STALLED_MS, () => response.destroy());
+  if (response.writableLength > 0) response.setTimeout(STALLED_MS, () => response.destroy());
 }

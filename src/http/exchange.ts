@@ -28,6 +28,8 @@ export interface Exchange {
   prediction?: Prediction;
   events?: EventStream;
   encodeMs?: number;
+  /** Whether all of its answer is given to the connection; it is over when that has taken it. */
+  isSent?: boolean;
 }
 
 /** The model's name in the path; empty where the path names none. */

@@ -15,7 +15,7 @@ import type { Prediction, Work } from '../prediction.js';
 import type { Positions } from '../queue/positions.js';
 import type { InputMemory } from '../runner/input-memory.js';
 import type { Slot } from '../slot/slot.js';
-import { type Tensors, tensorBytes } from '../tensor.js';
+import { tensorsBytes } from '../tensor.js';
 import { workloadOf } from '../workload.js';
 import { checkRawAnswer, sendAnswer } from './answer.js';
 import type { ApiKeys } from './api-keys.js';
@@ -77,9 +77,7 @@ async function exchangeAnswer(exchange: Exchange, options: PredictOptions): Prom
   const headers = readHeaders(exchange.request, options);
   const prediction = admit(exchange, headers, options);
   exchange.prediction = prediction;
-  exchange.response.on('close', () => {
-    if (!exchange.response.writableFinished) prediction.leave();
-  });
+  watchAnswer(exchange, prediction, options);
   const decoded = await receive(exchange, headers, options);
   if (!prediction.isSettled) enter(exchange, decoded, { ...options, headers });
   const settlement = await prediction.settlement;
@@ -87,6 +85,19 @@ async function exchangeAnswer(exchange: Exchange, options: PredictOptions): Prom
     await sendAnswer(exchange, settlement.outputs, { ...options, headers });
   else if (settlement.kind === 'failed') throw settlement.error;
   else logEnd(exchange, options);
+}
+
+/** A response finishes too where its connection broke. */
+function watchAnswer(exchange: Exchange, prediction: Prediction, options: PredictOptions): void {
+  const { request, response } = exchange;
+  const { socket } = request;
+  response.on('finish', () => {
+    if (!socket.destroyed && socket.errored === null) prediction.answered();
+  });
+  response.on('close', () => {
+    prediction.leave();
+    if (exchange.isSent) logEnd(exchange, options);
+  });
 }
 
 function readHeaders(
@@ -155,16 +166,10 @@ function enter(exchange: Exchange, decoded: Decoded, options: WithHeaders): void
   if (isUrgency(decoded.priority)) prediction.urgency = decoded.priority;
   checkRawAnswer(headers, decoded.outputs);
   const work = workOf(headers.model, decoded);
-  admission.enter(prediction, work, bytesOf(decoded.inputs));
+  admission.enter(prediction, work, tensorsBytes(decoded.inputs));
   if (headers.answerType !== 'text/event-stream') return;
   exchange.events = new EventStream(exchange.response);
   exchange.events.follow(prediction, positions, () => slot.run?.expectedMs);
-}
-
-function bytesOf(inputs: Tensors): number {
-  let bytes = 0;
-  for (const name in inputs) bytes += tensorBytes(inputs[name]!);
-  return bytes;
 }
 
 function workOf({ name, settings, signature }: Model, { inputs, own, outputs }: Decoded): Work {

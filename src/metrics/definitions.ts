@@ -60,6 +60,11 @@ export const GAUGES: readonly GaugeDefinition<Snapshot>[] = [
     value: ({ running }) => running,
   },
   {
+    name: 'oneslot_sending',
+    help: 'Predictions whose run has ended and whose answer is not handed over yet.',
+    value: ({ sending }) => sending,
+  },
+  {
     name: 'oneslot_slot_busy',
     help: 'Whether a run is in progress: 0 or 1.',
     value: ({ slotBusy }) => Number(slotBusy),
@@ -71,8 +76,13 @@ export const GAUGES: readonly GaugeDefinition<Snapshot>[] = [
   },
   {
     name: 'oneslot_queue_bytes',
-    help: 'Bytes held by receiving, waiting and running predictions, and by answers not taken yet.',
+    help: 'Bytes held by receiving, waiting and running predictions.',
     value: ({ queueBytes }) => queueBytes,
+  },
+  {
+    name: 'oneslot_answer_bytes',
+    help: 'Bytes of the answers that are not handed over yet.',
+    value: ({ answerBytes }) => answerBytes,
   },
   {
     name: 'oneslot_shared_memory_bytes',

@@ -38,7 +38,7 @@ export interface Metrics {
   platformCalled(call: CallName, result: CallResult): void;
   /**
    * The page in Prometheus' text format, in UTF-8. All of oneslot's values on it are those of the moment of this call, so that
-   * received = ended + receiving + queued + running holds on every page. It is made a few milliseconds at a time.
+   * received = ended + receiving + queued + running + sending holds on every page. It is made a few milliseconds at a time.
    */
   render(): Promise<Buffer>;
 }

@@ -7,6 +7,9 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { BIG_OUTPUT_FACTOR, writeFixtureModels } from '../support/fixture-models.js';
 import { residentBytes } from '../support/memory-of.js';
 import { type Oneslot, openBooks, startOneslot } from '../support/oneslot.js';
+import { sumOf } from '../support/prometheus-text.js';
+import { RawConnection } from '../support/raw-http.js';
+import { until } from '../support/until.js';
 
 const MAX_ANSWER = 2 ** 20;
 const RAW = { accept: 'application/octet-stream' };
@@ -90,5 +93,61 @@ describe('an answer that is larger than --max-answer', () => {
     expect(residentBytes(oneslot.pid) - beforeBytes).toBeLessThan(40e6);
     expect(oneslot.runnerPid).toBe(runnerPid);
     expect((await oneslot.predict('fails', { index: [3] })).body.outputs).toEqual({ value: [9] });
+  });
+});
+
+describe('an answer that its caller does not read', () => {
+  let large: Oneslot;
+
+  beforeAll(async () => {
+    large = await startOneslot({ models: folder });
+  });
+
+  afterAll(async () => {
+    expect(openBooks(await large.metrics())).toBe(0);
+    await large[Symbol.asyncDispose]();
+  });
+
+  const outcomes = async (outcome: string) => await large.metric('oneslot_predictions_total', { outcome });
+
+  test.each(['application/octet-stream', 'application/json', 'text/event-stream'])(
+    'is being sent, with the slot free, and cancelled when the caller leaves: %s',
+    async (accept) => {
+      const [completed, cancelled] = [await outcomes('completed'), await outcomes('cancelled')];
+      const connection = await RawConnection.open(large.url);
+      connection.pause();
+      const body = '{"inputs":{"count":[5000]}}';
+      connection.sendHead('/predict/big-output', { Accept: accept, 'Content-Length': body.length });
+      connection.send(body);
+      await until(async () => (await large.metric('oneslot_sending')) === 1);
+      expect(await large.metric('oneslot_answer_bytes')).toBeGreaterThanOrEqual(20e6);
+      expect(await large.metric('oneslot_slot_busy')).toBe(0);
+      expect((await large.predict('fails', { index: [2] })).body.outputs).toEqual({ value: [4] });
+      expect(openBooks(await large.metrics())).toBe(0);
+      expect(await outcomes('completed')).toBe(completed + 1);
+      connection.reset();
+      await until(async () => (await outcomes('cancelled')) === cancelled + 1);
+      expect(await large.metric('oneslot_sending')).toBe(0);
+      expect(await large.metric('oneslot_answer_bytes')).toBe(0);
+      expect(await outcomes('completed')).toBe(completed + 1);
+    },
+  );
+
+  test('is completed when it is read in the end', async () => {
+    const completed = await outcomes('completed');
+    const { body } = await large.predict('big-output', { count: [5000] });
+    expect(body.outputs.positions).toHaveLength(5000 * BIG_OUTPUT_FACTOR);
+    await until(async () => (await outcomes('completed')) === completed + 1);
+  });
+
+  test('fails for being too large, and is not counted as completed', async () => {
+    const page = await oneslot.metrics();
+    expect(sumOf(page, 'oneslot_predictions_total', { model: 'big-output', outcome: 'failed' })).toBe(0);
+    expect(
+      sumOf(page, 'oneslot_predictions_total', { model: 'big-output', outcome: 'invalid' }),
+    ).toBeGreaterThan(5);
+    const invalid = sumOf(page, 'oneslot_predictions_total', { outcome: 'invalid' });
+    expect((await positions(FITTING)).status).toBe(422);
+    expect(await oneslot.metric('oneslot_predictions_total', { outcome: 'invalid' })).toBe(invalid + 1);
   });
 });

@@ -174,7 +174,7 @@ const REASONS = [
 ] as const;
 
 function openPredictions(page: MetricsPage): number {
-  const parts = ['oneslot_receiving', 'oneslot_queue_depth', 'oneslot_running'];
+  const parts = ['oneslot_receiving', 'oneslot_queue_depth', 'oneslot_running', 'oneslot_sending'];
   const open = parts.reduce((sum, name) => sum + (sampleValue(page, name) ?? Number.NaN), 0);
   const received = sampleValue(page, 'oneslot_predictions_received_total') ?? Number.NaN;
   return received - sumOf(page, 'oneslot_predictions_total') - open;

@@ -54,6 +54,7 @@ export class Play {
       () => this.#finish(),
       () => this.#finish(),
       () => this.#dieOrLoad(),
+      () => this.#takeAnswer(),
     ];
     random.pick(acts)();
     if (random.unit() < 0.4) await turn();
@@ -121,6 +122,11 @@ export class Play {
     if (open.length > 0) this.#random.pick(open).leave();
   }
 
+  #takeAnswer(): void {
+    const sending = this.rooms.ledger.open.filter(({ phase }) => phase === 'sending');
+    if (sending.length > 0) this.#random.pick(sending).answered();
+  }
+
   /** The event loop is held up. */
   #holdUp(): void {
     if (this.#random.unit() < 0.2) this.rooms.clock.jump(this.#random.below(200));
@@ -149,6 +155,8 @@ type Laws = Readonly<Record<string, boolean>>;
 
 const broken = (laws: Laws): string[] => Object.keys(laws).filter((law) => !laws[law]);
 
+const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number, 0);
+
 function isSame(one: Iterable<unknown>, other: Iterable<unknown>): boolean {
   const [first, second] = [new Set(one), new Set(other)];
   return first.size === second.size && [...first].every((item) => second.has(item));
@@ -165,11 +173,15 @@ export function brokenLaws({ rooms, all }: Play): string[] {
     'counts close':
       ledger.receiving === of('receiving').length &&
       ledger.queued === of('queued').length &&
-      ledger.running === of('running').length,
+      ledger.running === of('running').length &&
+      ledger.sending === of('sending').length,
     'memory is bounded': ledger.bytes <= LIMITS.queueBytes,
     'places are bounded': ledger.queued <= LIMITS.queueLimit,
     'those who send are receiving': rooms.admission.receiving.count <= ledger.receiving,
-    'bytes close': ledger.bytes === ledger.open.reduce((sum, { bytes }) => sum + bytes, 0),
+    'bytes close':
+      ledger.bytes ===
+        sum(ledger.open.filter(({ phase }) => phase !== 'sending').map(({ bytes }) => bytes)) &&
+      ledger.answerBytes === sum(of('sending').map(({ answerBytes }) => answerBytes)),
     'whoever is not over is open': isSame(
       ledger.open,
       all.filter(({ phase }) => phase !== 'over'),
@@ -209,7 +221,7 @@ export async function leftovers({ rooms, all }: Play): Promise<string[]> {
       settlement.kind !== 'completed' || JSON.stringify(settlement.outputs) === JSON.stringify(outputsOf(id)),
   );
   return broken({
-    'nobody is open': ledger.open.length === 0 && ledger.bytes === 0,
+    'nobody is open': ledger.open.length === 0 && ledger.bytes + ledger.answerBytes === 0,
     'nobody is in line or running': queue.queued + queue.running === 0 && slot.run === undefined,
     'nothing is staged': slot.staged + runner.staged.size === 0,
     'no timer is set': clock.pending === 0,

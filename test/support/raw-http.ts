@@ -44,6 +44,11 @@ export class RawConnection implements Disposable {
     this.#socket.end();
   }
 
+  /** Reads no more, from the next turn of the event loop on. */
+  pause(): void {
+    this.#socket.pause();
+  }
+
   /** Is gone at once, as a client that crashed. */
   reset(): void {
     this.#socket.resetAndDestroy();

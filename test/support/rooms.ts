@@ -63,6 +63,7 @@ export class Rooms {
   /** Why models are not loaded, where they are not. */
   whyNotReady: string | undefined;
   areLoaded = true;
+  areAnswersRead = true;
 
   constructor({ limits, ageMs = 30_000, runTimeoutMs = 900_000, models = [model()] }: RoomsOptions = {}) {
     const { clock, observer, estimator, busyMeter, runner, ledger } = this;
@@ -133,7 +134,14 @@ export class Rooms {
     do {
       this.runner.deliver();
       await turn();
+      this.#readAnswers();
     } while (this.runner.unread + this.runner.unheard > 0);
+  }
+
+  /** Callers take their answers at once, unless a test says otherwise. */
+  #readAnswers(): void {
+    if (!this.areAnswersRead) return;
+    for (const prediction of this.ledger.open) if (prediction.phase === 'sending') prediction.answered();
   }
 
   /** The present run ends after so long, and whatever follows at once has followed. */

@@ -1,4 +1,4 @@
-// Law 3 on the page: received = ended + receiving + queued + running, whatever happens while it is made.
+// Law 3 on the page: received = ended + receiving + queued + running + sending, whatever happens while it is made.
 
 import { expect, test } from '@jest/globals';
 import type { Outcome } from '../../src/errors.js';
@@ -8,11 +8,13 @@ import type { Observer } from '../../src/observer.js';
 import { type MetricsPage, readMetricsPage, sampleValue, sumOf } from '../support/prometheus-text.js';
 import { snapshotOf } from '../support/snapshots.js';
 
+type Counts = Record<'receiving' | 'queued' | 'running' | 'sending', number>;
+
 /** A server boiled down to its books: each step moves one prediction and tells the observer in the same moment. */
 class Books {
   steps = 0;
   observer: Observer | undefined;
-  readonly #counts = { receiving: 0, queued: 0, running: 0 };
+  readonly #counts: Counts = { receiving: 0, queued: 0, running: 0, sending: 0 };
   #seed = 1;
 
   snapshot = () => snapshotOf({ ...this.#counts });
@@ -20,11 +22,12 @@ class Books {
   step(): void {
     this.steps += 1;
     const counts = this.#counts;
-    const dice = this.#random(8);
+    const dice = this.#random(9);
     if (dice < 3) this.#receive();
     else if (dice < 5 && counts.receiving > 0) this.#move('receiving', 'queued');
     else if (dice < 6 && counts.queued > 0) this.#move('queued', 'running');
-    else if (dice < 7 && counts.running > 0) this.#end('running');
+    else if (dice < 7 && counts.running > 0) this.#move('running', 'sending');
+    else if (dice < 8 && counts.sending > 0) this.#end('sending');
     else if (counts.receiving > 0) this.#end('receiving');
   }
 
@@ -33,12 +36,12 @@ class Books {
     this.observer!.received('digits');
   }
 
-  #move(from: 'receiving' | 'queued', to: 'queued' | 'running'): void {
+  #move(from: keyof Counts, to: keyof Counts): void {
     this.#counts[from] -= 1;
     this.#counts[to] += 1;
   }
 
-  #end(from: 'receiving' | 'running'): void {
+  #end(from: keyof Counts): void {
     this.#counts[from] -= 1;
     const model = this.#random(2) === 0 ? 'digits' : '';
     this.observer!.ended(model, OUTCOMES[this.#random(OUTCOMES.length)] as Outcome, this.#random(100) / 100);
@@ -52,7 +55,7 @@ class Books {
 }
 
 function open(page: MetricsPage): number {
-  const gauges = ['oneslot_receiving', 'oneslot_queue_depth', 'oneslot_running'];
+  const gauges = ['oneslot_receiving', 'oneslot_queue_depth', 'oneslot_running', 'oneslot_sending'];
   return gauges.reduce((sum, name) => sum + sampleValue(page, name)!, 0);
 }
 

@@ -38,12 +38,6 @@ test('every metric in docs/metrics.md has a meaning', () => {
   for (const row of rowsOf('metrics.md', 'Metric')) expect(row.Meaning).toMatch(/\w+ \w+/);
 });
 
-test('docs/metrics.md and the page say that queue_bytes counts answers which are not yet taken', () => {
-  const row = rowsOf('metrics.md', 'Metric').find(({ Metric }) => Metric === 'oneslot_queue_bytes');
-  const definition = gauges.find(({ name }) => name === 'oneslot_queue_bytes');
-  for (const text of [row?.Meaning, definition?.help]) expect(text).toMatch(/answers .*not taken yet/);
-});
-
 test('the buckets in docs/metrics.md are those of the code', () => {
   const documented = rowsOf('metrics.md', 'Histogram').map((row) => [row.Histogram, row.Buckets]);
   const defined = Object.values(HISTOGRAMS).map(({ name, buckets }) => [name, buckets.join(', ')]);

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from '@jest/globals';
 import { ServiceError } from '../../src/errors.js';
-import type { Phase, Watcher } from '../../src/prediction.js';
+import type { Phase, Prediction, Watcher } from '../../src/prediction.js';
 import { ManualClock } from '../support/manual-clock.js';
 import { type PredictionSetup, receiving, workFor } from '../support/predictions.js';
 
@@ -21,6 +21,8 @@ class Notes implements Watcher {
     this.settlements.push(phase);
   }
 
+  answerGrew(): void {}
+
   resized(_: unknown, byBytes: number): void {
     this.bytes += byBytes;
   }
@@ -37,7 +39,7 @@ function born(setup: Partial<PredictionSetup> = {}) {
 const error = new ServiceError('invalid_input', 'no');
 
 describe('a life', () => {
-  test('goes from receiving by queued and running to over', async () => {
+  test('goes from receiving by queued, running and sending to over', async () => {
     const { clock, notes, prediction, work } = born();
     prediction.queued(work);
     clock.advance(20);
@@ -45,7 +47,9 @@ describe('a life', () => {
     prediction.complete({});
     expect(prediction.phase).toBe('running');
     prediction.ended();
-    expect(notes.moves).toEqual(['receiving', 'queued', 'running', 'over']);
+    expect(prediction.phase).toBe('sending');
+    prediction.answered();
+    expect(notes.moves).toEqual(['receiving', 'queued', 'running', 'sending', 'over']);
     expect(notes.settlements).toEqual(['running']);
     expect(prediction.times.queue).toBe(20);
     expect(await prediction.settlement).toEqual({ kind: 'completed', outputs: {} });
@@ -70,6 +74,30 @@ describe('a life', () => {
     expect(notes.moves.at(-1)).toBe('over');
   });
 
+  test.each([
+    ['is completed when its answer is handed over', (one: Prediction) => one.answered(), 'completed'],
+    ['is cancelled when its caller leaves before', (one: Prediction) => one.leave(), 'cancelled'],
+    [
+      'is what its error says when the answer can not be made',
+      (one: Prediction) => one.fail(error),
+      'invalid',
+    ],
+  ])('%s', async (_what, end, outcome) => {
+    const { notes, prediction, work } = born();
+    prediction.queued(work);
+    prediction.started(0);
+    prediction.answered();
+    prediction.complete({});
+    prediction.ended();
+    expect(notes.moves.at(-1)).toBe('sending');
+    end(prediction);
+    prediction.answered();
+    prediction.leave();
+    expect([prediction.phase, prediction.outcome]).toEqual(['over', outcome]);
+    expect(notes.moves.filter((phase) => phase === 'over')).toHaveLength(1);
+    expect((await prediction.settlement).kind).toBe('completed');
+  });
+
   test('is settled once: the first counts', async () => {
     const { notes, prediction } = born();
     prediction.fail(error);
@@ -77,7 +105,7 @@ describe('a life', () => {
     prediction.leave();
     expect(await prediction.settlement).toEqual({ kind: 'failed', error });
     expect(notes.settlements).toHaveLength(1);
-    expect(prediction.outcome).toBe('failed');
+    expect(prediction.outcome).toBe('invalid');
   });
 
   test('has no way back and no short cut', () => {
@@ -195,7 +223,7 @@ describe('a deadline', () => {
     prediction.fail(error);
     expect(clock.pending).toBe(0);
     clock.advance(9_000);
-    expect(prediction.outcome).toBe('failed');
+    expect(prediction.outcome).toBe('invalid');
   });
 
   test('makes it late from the moment at which it could not end in time', () => {

@@ -112,7 +112,7 @@ describe('short runs', () => {
     rooms.clock.advance(2);
     rooms.runner.finish();
     rooms.runner.hear();
-    expect(all.map(({ phase }) => phase)).toEqual(['over', 'over', 'running', 'queued']);
+    expect(all.map(({ phase }) => phase)).toEqual(['sending', 'sending', 'running', 'queued']);
     await rooms.finish();
     await rooms.finish();
     expect(rooms.runner.runs.map(({ ids }) => ids)).toEqual(all.map(({ id }) => [id]));
