@@ -1,14 +1,67 @@
-// Names that people type: the known one that a wrong one was likely meant to be.
+// Names that people type: the known one that a wrong one was likely meant to be, and a few of those that there are.
 
-import { closest } from 'fastest-levenshtein';
+import { distance } from 'fastest-levenshtein';
 
 /** Longer names are cut in messages, and compared only this far. */
 const MAX_NAME = 100;
 
-/** Says that there is no `name` of this kind, which is nearest, and which there are. */
-export function noSuch(kind: string, name: string, known: readonly string[]): string {
+/** More names than this say less than none. */
+const MAX_LISTED = 10;
+
+/** Shorter names are the beginning of too many. */
+const MIN_BEGINNING = 3;
+
+export interface Listing {
+  /** @default 10 */
+  readonly most?: number;
+  /** Where all of them are, e.g. `GET /models lists all`. */
+  readonly whereAll?: string;
+}
+
+/** Says that there is no `name` of this kind, which one is near, if one is, and which there are, the nearest first. */
+export function noSuch(kind: string, name: string, known: readonly string[], listing: Listing = {}): string {
   const start = name.slice(0, MAX_NAME);
   const missing = `there is no ${kind} ${JSON.stringify(start)}`;
   if (known.length === 0) return missing;
-  return `${missing}; did you mean ${JSON.stringify(closest(start, known))}? There are ${known.join(', ')}`;
+  const byDistance = ranked(start, known);
+  const [first] = byDistance as [Ranked];
+  const { most = MAX_LISTED } = listing;
+  const names = listed(known.length > most ? byDistance.map((each) => each.name) : known, listing);
+  if (!isNear(start, first)) return `${missing}; there are ${names}`;
+  return `${missing}; did you mean ${JSON.stringify(first.name)}? There are ${names}`;
+}
+
+/** The first few, and how many more there are. */
+export function listed(names: readonly string[], { most = MAX_LISTED, whereAll }: Listing = {}): string {
+  const more = names.length - most;
+  if (more <= 0) return names.join(', ');
+  const where = whereAll === undefined ? '' : `; ${whereAll}`;
+  return `${names.slice(0, most).join(', ')} and ${more} more${where}`;
+}
+
+interface Ranked {
+  readonly name: string;
+  /** Letters to change, to add or to take away. */
+  readonly edits: number;
+}
+
+/** From the nearest; those that are equally near stay in their order. */
+function ranked(start: string, known: readonly string[]): readonly Ranked[] {
+  const wanted = start.toLowerCase();
+  const all = known.map((name) => ({ name, edits: editsBetween(wanted, name.toLowerCase()) }));
+  return all.sort((one, other) => one.edits - other.edits);
+}
+
+function editsBetween(wanted: string, name: string): number {
+  const edits = distance(wanted, name.slice(0, MAX_NAME));
+  // Two letters that changed places are one slip, and who stops typing makes one too.
+  if (edits === 2 && sorted(wanted) === sorted(name)) return 1;
+  return wanted.length >= MIN_BEGINNING && name.startsWith(wanted) ? Math.min(edits, 1) : edits;
+}
+
+const sorted = (text: string): string => [...text].sort().join('');
+
+/** A third of its letters may be wrong. */
+function isNear(start: string, { name, edits }: Ranked): boolean {
+  return edits * 3 <= Math.max(start.length, name.length);
 }

@@ -15,7 +15,9 @@ export function strictKeys<Shape extends z.ZodRawShape>(
 ) {
   const known = Object.keys(shape);
   const sayWrong = (key: string): string =>
-    Object.hasOwn(hints, key) ? `${JSON.stringify(key)}: ${hints[key]}` : noSuch('key', key, known);
+    Object.hasOwn(hints, key)
+      ? `${JSON.stringify(key)}: ${hints[key]}`
+      : noSuch('key', key, known, { most: known.length });
   return z.strictObject(shape, {
     error: (issue) => (issue.code === 'unrecognized_keys' ? issue.keys.map(sayWrong).join('; ') : undefined),
   });

@@ -1,8 +1,10 @@
 // The models that are served, by name, as the runner has loaded them.
 
-import { closest } from 'fastest-levenshtein';
 import { ServiceError } from '../errors.js';
+import { type Listing, listed, noSuch } from '../nearest.js';
 import type { LoadReport, Model, ModelFiles } from './model.js';
+
+const LISTING: Listing = { whereAll: 'GET /models lists all' };
 
 export class Models {
   readonly #files: readonly ModelFiles[];
@@ -15,9 +17,8 @@ export class Models {
   constructor(files: readonly ModelFiles[], defaultName: string | undefined) {
     this.#files = files;
     if (defaultName !== undefined && !files.some(({ name }) => name === defaultName)) {
-      throw new Error(
-        `--default-model ${defaultName}: there is only ${files.map(({ name }) => name).join(', ')}`,
-      );
+      const names = files.map(({ name }) => name);
+      throw new Error(`--default-model: ${noSuch('model', defaultName, names)}`);
     }
     this.#defaultName = defaultName ?? (files.length === 1 ? files[0]!.name : undefined);
   }
@@ -44,20 +45,16 @@ export class Models {
    */
   get(name: string | undefined): Model {
     const wanted = name ?? this.#defaultName;
+    const model = wanted === undefined ? undefined : this.#loaded.get(wanted);
+    if (model !== undefined) return model;
     const names = this.#files.map((files) => files.name);
     if (wanted === undefined) {
       throw new ServiceError(
         'bad_request',
-        `name a model, as in /predict/${names[0]}; there are ${names.join(', ')}`,
+        `name a model, as in /predict/${names[0]}; there are ${listed(names, LISTING)}`,
       );
     }
-    const model = this.#loaded.get(wanted);
-    if (model !== undefined) return model;
-    const nearest = closest(wanted.slice(0, 100), names);
-    throw new ServiceError(
-      'model_not_found',
-      `there is no model ${JSON.stringify(wanted.slice(0, 100))}; did you mean ${nearest}? There are ${names.join(', ')}`,
-    );
+    throw new ServiceError('model_not_found', noSuch('model', wanted, names, LISTING));
   }
 
   /**

@@ -36,7 +36,7 @@ async function expectUsable(connection: RawConnection): Promise<void> {
 
 describe('from the headers alone, with the body unread,', () => {
   test.each([
-    ['an unknown model', '/predict/digts', { 'Content-Length': 900_000 }, '404', 'did you mean digits'],
+    ['an unknown model', '/predict/digts', { 'Content-Length': 900_000 }, '404', 'did you mean \\"digits\\"'],
     [
       'a body over the limit',
       '/predict/digits',

@@ -102,7 +102,7 @@ test.each<[string, string | object, string, string | RegExp]>([
     'a name without end',
     { inputs: { [long]: [] } },
     'invalid_input',
-    /^there is no input "x{100}"; did you mean/,
+    /^there is no input "x{100}"; there are image, threshold$/,
   ],
   ['an input twice', '{"inputs":{"image":[],"image":[]}}', 'invalid_input', 'input image is given twice'],
   [
