@@ -11,8 +11,8 @@ import { addPlanCommand } from './plan/command.js';
 import { type Service, startService } from './service.js';
 
 const SERVE_NOTES = `
-Each option is also a variable; a flag wins over it. Times are in seconds and may have fractions; sizes are in
-bytes or as 64KiB, 64MiB, 1GiB.
+Each option is also a variable; a flag wins over it. Times are in seconds, or with a unit, as 250ms, 30s, 5m, 2h,
+1d; sizes are in bytes, or with a unit, as 64KiB, 5MB, 1GiB (MB is a million bytes, MiB is 1,048,576).
 
 Signals: SIGTERM drains (readiness off, a delay, then only what was admitted) and exits with 0; Ctrl-C does the
 same without the delay. A second signal ends at once.

@@ -8,12 +8,21 @@ export interface Kind<Value> {
   readonly parse: (text: string) => Value;
 }
 
-/** @param read gives undefined for what is none of these */
-export function kind<Value>(takes: string, read: (text: string) => Value | undefined): Kind<Value> {
+/**
+ * @param read gives undefined for what is none of these
+ * @param forms how such a value is written, where the words alone do not say it
+ */
+export function kind<Value>(
+  takes: string,
+  read: (text: string) => Value | undefined,
+  forms?: (text: string) => string,
+): Kind<Value> {
   const parse = (value: string): Value => {
     const parsed = read(value.trim());
-    if (parsed === undefined) throw new InvalidArgumentError(`It takes ${takes}.`);
-    return parsed;
+    if (parsed !== undefined) return parsed;
+    throw new InvalidArgumentError(
+      `It takes ${takes}${forms === undefined ? '' : `, ${forms(value.trim())}`}.`,
+    );
   };
   return { takes, parse };
 }
@@ -25,9 +34,39 @@ const SIZE_UNITS = [
   ['MiB', KIB ** 2],
   ['GiB', KIB ** 3],
 ] as const;
-const BYTE_UNITS: Readonly<Record<string, number>> = Object.fromEntries(
-  SIZE_UNITS.map(([unit, factor]) => [unit.toLowerCase(), factor]),
-);
+
+/** By SI and IEC: MB is a million, MiB is 1,048,576, and so is Kubernetes' Mi. M alone is one here and the other there. */
+const BYTE_UNITS: Readonly<Record<string, number>> = {
+  '': 1,
+  b: 1,
+  kb: 1e3,
+  mb: 1e6,
+  gb: 1e9,
+  tb: 1e12,
+  kib: KIB,
+  mib: KIB ** 2,
+  gib: KIB ** 3,
+  tib: KIB ** 4,
+  ki: KIB,
+  mi: KIB ** 2,
+  gi: KIB ** 3,
+  ti: KIB ** 4,
+};
+
+/** In seconds. */
+const TIME_UNITS: Readonly<Record<string, number>> = {
+  '': 1,
+  ms: 0.001,
+  s: 1,
+  sec: 1,
+  m: 60,
+  min: 60,
+  h: 3600,
+  d: 86_400,
+};
+
+export const TIME_FORMS = 'as 250ms, 30s, 5m, 2h or 1d (seconds without a unit)';
+
 export const text = kind('a text', (value) => (value === '' ? undefined : value));
 
 export const boolean = kind('true or false', (value) => {
@@ -53,20 +92,44 @@ export function integer(min: number, max: number): Kind<number> {
   return kind(`a whole number from ${min} to ${max}`, read);
 }
 
-/** Seconds in writing, milliseconds in the program. */
+/** Seconds; undefined for what is no time. */
+export function secondsIn(text: string): number | undefined {
+  const { amount, factor } = measure(text, TIME_UNITS);
+  // Not 0.30000000000000004.
+  return Number.isNaN(amount * factor) ? undefined : Number((amount * factor).toFixed(9));
+}
+
+/** Seconds in writing, or another unit that is named; milliseconds in the program. */
 export function seconds(min: number, max: number): Kind<number> {
-  return kind(`seconds from ${min} to ${max}`, (value) => {
-    const parsed = within(numberIn(value), min, max);
-    return parsed === undefined ? undefined : parsed * 1000;
-  });
+  const read = (value: string): number | undefined => {
+    const parsed = within(secondsIn(value) ?? Number.NaN, min, max);
+    return parsed === undefined ? undefined : Number((parsed * 1000).toFixed(6));
+  };
+  return kind(`seconds from ${min} to ${max}`, read, () => `or a time with its unit, ${TIME_FORMS}`);
 }
 
 export function bytes(min: number, max: number): Kind<number> {
-  return kind(`a size from ${sizeText(min)} to ${sizeText(max)}`, (value) => {
-    const [, amount, unit = ''] = /^(\d+(?:\.\d+)?)\s*([a-z]*)$/i.exec(value) ?? [];
-    const parsed = Number(amount) * (BYTE_UNITS[unit.toLowerCase()] ?? Number.NaN);
+  const read = (value: string): number | undefined => {
+    const { amount, factor } = measure(value, BYTE_UNITS);
+    const parsed = amount * factor;
     return Number.isSafeInteger(parsed) ? within(parsed, min, max) : undefined;
-  });
+  };
+  return kind(`a size from ${sizeText(min)} to ${sizeText(max)}`, read, sizeForms);
+}
+
+function sizeForms(value: string): string {
+  const [, amount, letter] = /^([\d.]+)\s*([kmgt])$/i.exec(value) ?? [];
+  if (amount === undefined || letter === undefined) return 'as 4096, 64KiB, 5MB or 1GiB';
+  const unit = letter.toUpperCase();
+  return `and ${value} may be ${amount}${unit}B, of 1000s, or ${amount}${unit}iB, of 1024s: write which`;
+}
+
+/** A number and what its unit stands for; NaN where it is none of these. Units are read in any case of their letters. */
+function measure(value: string, units: Readonly<Record<string, number>>): { amount: number; factor: number } {
+  const [, amount = '', unit = ''] =
+    /^((?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?)\s*([a-z]*)$/i.exec(value) ?? [];
+  const factor = Object.hasOwn(units, unit.toLowerCase()) ? units[unit.toLowerCase()]! : Number.NaN;
+  return { amount: amount === '' ? Number.NaN : Number(amount), factor };
 }
 
 function sizeText(size: number): string {

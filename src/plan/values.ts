@@ -1,26 +1,17 @@
 // How values of `oneslot plan` are written, each with its bounds in words.
 
-import { type Kind, kind, within } from '../option-kinds.js';
+import { type Kind, kind, secondsIn, TIME_FORMS, within } from '../option-kinds.js';
 import type { Burst } from './arrivals.js';
 import type { HpaPolicy } from './hpa.js';
 
-const TIME_UNITS: Readonly<Record<string, number>> = { ms: 0.001, s: 1, m: 60, min: 60, h: 3600, d: 86_400 };
 const RATE_UNITS: Readonly<Record<string, number>> = { s: 1, m: 60, min: 60, h: 3600, d: 86_400 };
 const MAX_RATE = 1_000_000;
 
 /** Seconds. */
 export const time = (min: string, max: string): Kind<number> =>
-  kind(`a time from ${min} to ${max}, as 250ms, 30s, 5m, 2h or 1d (seconds without a unit)`, (text) => {
+  kind(`a time from ${min} to ${max}, ${TIME_FORMS}`, (text) => {
     return within(secondsIn(text) ?? Number.NaN, secondsIn(min)!, secondsIn(max)!);
   });
-
-function secondsIn(text: string): number | undefined {
-  const [, amount, unit = 's'] = /^(\d+(?:\.\d+)?|\.\d+)\s*([a-z]*)$/i.exec(text) ?? [];
-  const factor = TIME_UNITS[unit.toLowerCase() || 's'];
-  return amount === undefined || factor === undefined
-    ? undefined
-    : Number((Number(amount) * factor).toFixed(9));
-}
 
 /** Arrivals a second. */
 export const rate: Kind<number> = kind(
