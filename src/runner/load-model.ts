@@ -94,8 +94,23 @@ async function loadAgain(
   return {
     path: files.path,
     session,
+    openWithoutArena: withoutArena(ort, files, { ...settings, stamp: known.stamp }),
     batchAxes: batchAxesOf(files, known.signature),
     report: { ...report, loadMs: monotonicMs() - startedMs },
+  };
+}
+
+/** Gives none where the file is not the one any more that was loaded. */
+function withoutArena(
+  ort: typeof Ort,
+  files: ModelFiles,
+  { stamp, ...settings }: LoadSettings & { readonly stamp: string },
+): LoadedModel['openWithoutArena'] {
+  const options = sessionOptions(files, settings);
+  if (settings.provider !== 'cpu' || options.enableCpuMemArena === false) return undefined;
+  return async () => {
+    if ((await stampOf(files)) !== stamp) return undefined;
+    return await ort.InferenceSession.create(files.path, { ...options, enableCpuMemArena: false });
   };
 }
 
@@ -134,6 +149,7 @@ async function loadOn(ort: typeof Ort, files: ModelFiles, settings: LoadSettings
   return {
     path: files.path,
     session,
+    openWithoutArena: withoutArena(ort, files, { ...settings, stamp }),
     batchAxes,
     report: {
       name: files.name,

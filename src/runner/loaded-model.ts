@@ -12,7 +12,9 @@ export interface BatchAxes {
 export interface LoadedModel {
   /** Of its file. */
   readonly path: string;
-  readonly session: Ort.InferenceSession;
+  session: Ort.InferenceSession;
+  /** Opens the session anew without an arena; undefined where it has none. Once: a failed try is no reason for another. */
+  openWithoutArena?: (() => Promise<Ort.InferenceSession | undefined>) | undefined;
   readonly batchAxes: BatchAxes | undefined;
   readonly report: LoadReport;
 }

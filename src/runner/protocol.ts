@@ -7,6 +7,7 @@
 import type { LoadReport, ModelFiles, ProviderChoice } from '../model-repository/model.js';
 import type { RestartReason } from '../observer.js';
 import { ELEMENT_BYTES, type ElementType, type NumericType, type Tensor, type Tensors } from '../tensor.js';
+import type { Fault } from './run-failure.js';
 
 /** Number by which both sides name a prediction; unique for the life of the server. */
 export type PredictionId = number;
@@ -33,14 +34,6 @@ export const MEMORY_FD = 4;
  * are read apart, and whatever ends the next run must not be laid to those words.
  */
 export const RUN_HAS_FAILED = '\u0000run has failed';
-
-/** Device errors that stay until the process ends, and memory that only its end gives back. */
-const DEVICE_ERROR = /CUDA failure|CUDA error|CUBLAS|CUDNN failure|BFCArena|device lost|DEVICE_LOST/i;
-
-/** Whether the process that said this must be replaced before the next run. */
-export function isDeviceError(message: string): boolean {
-  return DEVICE_ERROR.test(message);
-}
 
 /** Messages to the runner. Data and decision are apart: inputs are staged ahead, the plan says which of them run. */
 export type ToRunner =
@@ -72,6 +65,7 @@ export type RunResult =
       readonly ok: false;
       readonly code: 'run_failed' | 'answer_too_large';
       readonly message: string;
+      readonly fault: Fault;
     };
 
 export interface RunStart {

@@ -7,6 +7,7 @@ import type { LoadedModel } from './loaded-model.js';
 import { runMessage } from './ort-error.js';
 import { toOrt } from './ort-tensors.js';
 import type { PredictionId, RunResult } from './protocol.js';
+import { faultOf } from './run-failure.js';
 import { stack, unstack } from './stack.js';
 
 export interface RunInput {
@@ -48,8 +49,12 @@ async function runSingle(running: Running, model: LoadedModel, input: RunInput):
     const outputs = await runTensors(running, model, input);
     return { id: input.id, ok: true, outputs };
   } catch (error) {
-    const code = error instanceof AnswerTooLarge ? 'answer_too_large' : 'run_failed';
-    return { id: input.id, ok: false, code, message: runMessage(error, model.path) };
+    const { id } = input;
+    const message = runMessage(error, model.path);
+    if (error instanceof AnswerTooLarge)
+      return { id, ok: false, code: 'answer_too_large', message, fault: 'model' };
+    const fault = faultOf(message, model.report.provider);
+    return { id, ok: false, code: 'run_failed', message, fault };
   }
 }
 

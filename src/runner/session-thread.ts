@@ -18,7 +18,6 @@ import {
   decodeFrame,
   encodeFrame,
   type FromRunner,
-  isDeviceError,
   MEMORY_FD,
   type Plan,
   type PredictionId,
@@ -30,6 +29,7 @@ import {
   type ToRunner,
 } from './protocol.js';
 import { type RunInput, runAll } from './run.js';
+import { type Fault, MemoryFaults } from './run-failure.js';
 import { shareThreads } from './shared-threads.js';
 
 interface Staged extends RunInput {
@@ -43,6 +43,9 @@ const STDERR_FD = 2;
 const outlet = new Outlet(port, unwritten);
 const staged = new Map<PredictionId, Staged>();
 let models: ReadonlyMap<string, LoadedModel> = new Map();
+/** Models whose arena could not grow as a run asked it to. */
+const overdrawn = new Set<LoadedModel>();
+const memoryFaults = new MemoryFaults();
 let plan: Plan = [];
 let busy = false;
 let sharedMemoryBytes = 0;
@@ -150,17 +153,24 @@ async function runStaged(): Promise<void> {
   let batch = takeNext();
   if (batch.length > 0) post({ kind: 'started', ...startOf(batch) });
   while (batch.length > 0) batch = await runOne(batch);
+  if (overdrawn.size > 0) {
+    await dropArenas();
+    acceptWhatWaits();
+    busy = false;
+    return runStaged();
+  }
   busy = false;
 }
 
 /** Runs one batch, reports it together with the start of the following one, and gives that one back. */
 async function runOne(batch: readonly Staged[]): Promise<Staged[]> {
   const startedMs = monotonicMs();
-  const results = await runAll({ ort, maxAnswerBytes }, batch[0]!.model, batch);
+  const { model } = batch[0]!;
+  const results = judged(model, await runAll({ ort, maxAnswerBytes }, model, batch));
   const endedMs = monotonicMs();
   if (results.some(({ ok }) => !ok)) markOutput();
   acceptWhatWaits();
-  const following = results.some(hasDeviceError) ? [] : takeNext();
+  const following = results.some(hasFault('device')) ? [] : takeNext();
   reportEnd({
     startedMs,
     endedMs,
@@ -179,9 +189,37 @@ function markOutput(): void {
   }
 }
 
-/** After such an error every further run would fail too; the server replaces this process. */
-function hasDeviceError(result: RunResult): boolean {
-  return !result.ok && isDeviceError(result.message);
+/** Its faults as they are to be taken after those of the runs before. */
+function judged(model: LoadedModel, results: readonly RunResult[]): RunResult[] {
+  const { provider } = model.report;
+  const all = results.map((result): RunResult => {
+    const fault = memoryFaults.judge(result.ok ? undefined : result.fault, provider);
+    return result.ok ? result : { ...result, fault: fault! };
+  });
+  if (model.openWithoutArena !== undefined && all.some(hasFault('memory'))) overdrawn.add(model);
+  return all;
+}
+
+const hasFault = (fault: Fault) => (result: RunResult) => !result.ok && result.fault === fault;
+
+/**
+ * An arena that could not grow tries to take all memory of the machine as it grows next, and gives none back. Its model is
+ * opened anew without one, as soon as nobody waits.
+ */
+async function dropArenas(): Promise<void> {
+  for (const model of overdrawn) {
+    overdrawn.delete(model);
+    const open = model.openWithoutArena!;
+    model.openWithoutArena = undefined;
+    try {
+      const session = await open();
+      if (session === undefined) continue;
+      await model.session.release();
+      model.session = session;
+    } catch (error) {
+      console.error(`${model.report.name} keeps its arena: ${ortMessage(error)}`);
+    }
+  }
 }
 
 /** Outputs travel beside the header, named `<id>/<output>`. */

@@ -3,7 +3,7 @@
 import { ServiceError } from '../errors.js';
 import type { RestartReason } from '../observer.js';
 import type { Prediction } from '../prediction.js';
-import { isDeviceError, type PredictionId, type RunResult } from '../runner/protocol.js';
+import type { PredictionId, RunResult } from '../runner/protocol.js';
 import type { Tensors } from '../tensor.js';
 
 /** Gives each its own answer or error. */
@@ -21,10 +21,15 @@ export function settle(
 }
 
 /** What made the device fail may be over with the next runner; what made the model fail is in the input. */
-function runError({ code, message }: Extract<RunResult, { ok: false }>): ServiceError {
+function runError({ code, message, fault }: Extract<RunResult, { ok: false }>): ServiceError {
   if (code !== 'run_failed') return new ServiceError(code, message);
-  return new ServiceError(code, message, { retryable: isDeviceError(message) });
+  const told = fault === 'memory' ? `this input takes more memory than there is: ${message}` : message;
+  return new ServiceError(code, told, { retryable: fault === 'device' });
 }
+
+/** After such an end every further run would fail too: the runner must be replaced before the next. */
+export const hasLostDevice = (results: readonly RunResult[]): boolean =>
+  results.some((result) => !result.ok && result.fault === 'device');
 
 /** For those whose run was going on as the runner died. What it wrote is not told: that may be another caller's. */
 export function lostRunError(reason: RestartReason, death: string): ServiceError {

@@ -14,17 +14,11 @@ import { Joint } from '../estimator/joint.js';
 import type { Observer, RestartReason } from '../observer.js';
 import type { Prediction } from '../prediction.js';
 import type { Queue } from '../queue/queue.js';
-import {
-  isDeviceError,
-  type KillReason,
-  type PredictionId,
-  type RunEnd,
-  type RunStart,
-} from '../runner/protocol.js';
+import type { KillReason, PredictionId, RunEnd, RunStart } from '../runner/protocol.js';
 import type { Runner } from '../runner/runner.js';
 import type { BusyMeter } from '../scaling/scaling.js';
 import type { Tensors } from '../tensor.js';
-import { lostRunError, settle, suspectError } from './outcomes.js';
+import { hasLostDevice, lostRunError, settle, suspectError } from './outcomes.js';
 import { Planner } from './planner.js';
 import { PresentRun } from './present-run.js';
 import { Staging } from './staging.js';
@@ -153,8 +147,7 @@ export class Slot {
     this.#learn(run, end);
     settle(run.batch, end.results, outputs);
     for (const prediction of run.batch) this.#release(prediction);
-    if (end.results.some((result) => !result.ok && isDeviceError(result.message)))
-      this.#replace('device_error');
+    if (hasLostDevice(end.results)) this.#replace('device_error');
     if (end.next !== undefined) this.started(end.next);
     this.#holdOrRelease();
   }

@@ -1,5 +1,6 @@
-// Runs that end their runner: what their callers hear of it, and what operators do.
+// Runs that end their runner, or could: what their callers hear of it, and what operators do.
 
+import { readFile } from 'node:fs/promises';
 import { expect, test } from '@jest/globals';
 import { KILLING, writeFixtureModels } from '../support/fixture-models.js';
 import { startOneslot } from '../support/oneslot.js';
@@ -63,3 +64,33 @@ test('callers of a model that can not be loaded see no paths; operators do', asy
   expect([status, body.code]).toEqual([503, 'not_ready']);
   expect(JSON.stringify(body)).not.toMatch(/\/|model\.onnx/);
 }, 60_000);
+
+/** Address space of a process in bytes, used or not. */
+async function addressSpace(pid: number): Promise<number> {
+  const [, kB] = /VmSize:\s+(\d+) kB/.exec(await readFile(`/proc/${pid}/status`, 'utf8'))!;
+  return Number(kB) * 1024;
+}
+
+test.each([1e12, 2 ** 53 - 1, -5])(
+  'a run on the CPU that asks for %d numbers fails alone',
+  async (count) => {
+    const models = await makeFolder();
+    writeFixtureModels(models, ['takes-memory']);
+    await using oneslot = await startOneslot({ models });
+    const { runnerPid } = oneslot;
+    const before = await addressSpace(runnerPid!);
+    const answers = await Promise.all(
+      [count, 3, 4].map((n) => oneslot.predict('takes-memory', { count: [n] })),
+    );
+    expect(answers.map(({ status }) => status)).toEqual([500, 200, 200]);
+    expect(answers[0]!.body).toMatchObject({ code: 'run_failed', retryable: false });
+    if (count > 0) expect(answers[0]!.body.detail).toContain('this input takes more memory than there is');
+    expect(answers[0]!.body.detail).not.toMatch(/onnxruntime_src|::/);
+    // An arena that could not grow would now try to take all the memory of the machine.
+    expect((await oneslot.predict('takes-memory', { count: [1e6] })).status).toBe(200);
+    expect(oneslot.runnerPid).toBe(runnerPid);
+    expect(await oneslot.metric('oneslot_runner_restarts_total')).toBe(0);
+    expect((await addressSpace(runnerPid!)) - before).toBeLessThan(3 * 2 ** 30);
+  },
+  60_000,
+);

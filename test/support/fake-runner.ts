@@ -3,15 +3,15 @@
 // messages can be made to cross. It checks what no caller of a runner may ever do.
 
 import type { RestartReason } from '../../src/observer.js';
-import {
-  isDeviceError,
-  type KillReason,
-  type Plan,
-  type PredictionId,
-  type RunEnd,
-  type RunResult,
-  type RunStart,
+import type {
+  KillReason,
+  Plan,
+  PredictionId,
+  RunEnd,
+  RunResult,
+  RunStart,
 } from '../../src/runner/protocol.js';
+import { faultOf } from '../../src/runner/run-failure.js';
 import { stringTensor, type Tensors } from '../../src/tensor.js';
 
 /** The slot, as the runner sees it. */
@@ -137,7 +137,7 @@ export class FakeRunner {
     this.present = undefined;
     const results = ids.map((id) => resultOf(id, failures));
     const outputs = new Map(ids.map((id) => [id, outputsOf(id)]));
-    const isBroken = [...failures.values()].some(isDeviceError);
+    const isBroken = [...failures.values()].some((message) => faultOf(message, 'cuda') === 'device');
     const next = isBroken ? undefined : this.#take();
     const end = {
       startedMs: atMs,
@@ -201,5 +201,5 @@ function resultOf(id: PredictionId, failures: Failures): RunResult {
   const message = failures.get(id);
   return message === undefined
     ? { id, ok: true, outputs: {} }
-    : { id, ok: false, code: 'run_failed', message };
+    : { id, ok: false, code: 'run_failed', message, fault: faultOf(message, 'cuda') };
 }

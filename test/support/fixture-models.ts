@@ -50,6 +50,7 @@ const OTHERS = {
   strings: strings(),
   wide: wide(),
   'big-output': bigOutput(),
+  'takes-memory': takesMemory(),
   killed: killed(),
   'killed-by-nothing': killedByNothing(),
 };
@@ -64,9 +65,12 @@ const FIXTURES = {
 /** They declare batches and mix their samples, so a server refuses to load them. */
 export const MIXING_NAMES = ['not-batchable', 'leaks-maximum', 'quantized-lookup'] as const;
 
-/** All fixtures that load, and do not end their process. */
+/** They end their process, or take all memory, where the input wants it. */
+const DANGEROUS_NAMES = ['killed', 'killed-by-nothing', 'takes-memory'] as const;
+
+/** All fixtures that load and harm nobody, whatever is sent. */
 export const FIXTURE_NAMES: readonly FixtureName[] = (Object.keys(FIXTURES) as FixtureName[]).filter(
-  (name) => !(MIXING_NAMES as readonly string[]).includes(name) && !name.startsWith('killed'),
+  (name) => ![...MIXING_NAMES, ...DANGEROUS_NAMES].some((other) => other === name),
 );
 
 /**
@@ -321,6 +325,19 @@ function bigOutput(): FixtureModel {
       node('Squeeze', ['sizes', 'leading'], ['size']),
       node('Range', ['zero', 'size', 'one'], ['integers']),
       node('Cast', ['integers'], ['positions'], { to: { int: 1 } }),
+    ],
+  });
+}
+
+/** `count` → `sum` of so many zeros, which lie in memory one beside the other. */
+function takesMemory(): FixtureModel {
+  return fixture({
+    name: 'takes_memory',
+    inputs: [{ name: 'count', type: 'int64', shape: [1] }],
+    outputs: [{ name: 'sum', type: 'float32', shape: [] }],
+    nodes: [
+      node('ConstantOfShape', ['count'], ['zeros']),
+      node('ReduceSum', ['zeros'], ['sum'], { keepdims: { int: 0 } }),
     ],
   });
 }

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { ortMessage, runMessage } from '../../src/runner/ort-error.js';
-import { isDeviceError } from '../../src/runner/protocol.js';
+import { faultOf } from '../../src/runner/run-failure.js';
 
 const FAILURE =
   'CUDA failure 101: invalid device ordinal ; GPU=0 ; hostname=gpu-17 ; ' +
@@ -20,7 +20,7 @@ test('a failed call of CUDA is told without the host’s name and C++ signatures
 
 test('it still counts as an error of the device', () => {
   for (const library of ['CUDA', 'CUBLAS', 'CUDNN'])
-    expect(isDeviceError(ortMessage(new Error(FAILURE.replace('CUDA', library))))).toBe(true);
+    expect(faultOf(ortMessage(new Error(FAILURE.replace('CUDA', library))), 'cuda')).toBe('device');
 });
 
 test('any other error is told as it is', () => {
