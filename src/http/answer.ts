@@ -2,7 +2,6 @@
 
 import type { Clock } from '../clock.js';
 import type { Codecs } from '../codecs/codecs.js';
-import { ServiceError } from '../errors.js';
 import type { Tensors } from '../tensor.js';
 import { ClientLeft } from './body.js';
 import { type Exchange, type PredictHeaders, serverTiming } from './exchange.js';
@@ -16,25 +15,6 @@ export interface AnswerOptions {
 /** An answer of which its caller takes nothing for so long is given up: it would be held for ever. */
 const STALLED_MS = 60_000;
 
-/**
- * Whether the answer can have the form that was asked for, known before any run.
- * @throws ServiceError `not_acceptable`
- */
-export function checkRawAnswer({ answerType, model }: PredictHeaders, outputs: readonly string[]): void {
-  if (answerType !== 'application/octet-stream') return;
-  if (outputs.length !== 1) {
-    const message = `a raw answer holds one output; ${model.name} would give ${outputs.join(', ')}: ask for one, as in ?outputs=${outputs[0]}`;
-    throw new ServiceError('not_acceptable', message);
-  }
-  const spec = model.signature.outputs.find(({ name }) => name === outputs[0]);
-  if (spec?.type === 'string') {
-    throw new ServiceError(
-      'not_acceptable',
-      `output ${spec.name} holds strings, which have no raw form: accept JSON`,
-    );
-  }
-}
-
 export async function sendAnswer(
   exchange: Exchange,
   outputs: Tensors,
@@ -42,10 +22,10 @@ export async function sendAnswer(
 ): Promise<void> {
   const { codecs, clock, headers } = options;
   const startedMs = clock.nowMs();
-  const { headers: own, body } = await encode(outputs, { codecs, headers });
+  const { headers: own, body } = await encode(exchange, outputs, { codecs, headers });
   exchange.encodeMs = clock.nowMs() - startedMs;
   // Raw bytes are the output itself, a text is there beside it.
-  if (headers.answerType !== 'application/octet-stream') exchange.prediction!.holdAnswer(body.byteLength);
+  if (exchange.answerType !== 'application/octet-stream') exchange.prediction!.holdAnswer(body.byteLength);
   if (exchange.response.closed) throw new ClientLeft();
   if (exchange.events === undefined) sendBody(exchange, own, body);
   else exchange.events.end('result', bufferOf(body).toString('utf8'));
@@ -59,10 +39,11 @@ interface Encoded {
 }
 
 async function encode(
+  { answerType }: Exchange,
   outputs: Tensors,
   { codecs, headers }: Pick<AnswerOptions, 'codecs' | 'headers'>,
 ): Promise<Encoded> {
-  const { model, answerType } = headers;
+  const { model } = headers;
   if (answerType !== 'application/octet-stream') {
     return {
       headers: { 'Content-Type': 'application/json' },

@@ -6,16 +6,15 @@ import type { ServiceError } from '../errors.js';
 import type { Logger } from '../log.js';
 import type { Model } from '../model-repository/model.js';
 import type { Prediction } from '../prediction.js';
+import type { AnswerType } from './accept.js';
 import type { EventStream } from './events.js';
-
-export const ANSWER_TYPES = ['application/json', 'application/octet-stream', 'text/event-stream'] as const;
-export type AnswerType = (typeof ANSWER_TYPES)[number];
 
 /** What the headers and the query say, once they are known to make sense. */
 export interface PredictHeaders {
   readonly mediaType: string;
   readonly coding: string | undefined;
-  readonly answerType: AnswerType;
+  /** Forms of the answer that are accepted, the preferred one first. */
+  readonly answerTypes: readonly AnswerType[];
   readonly model: Model;
   /** Those that the query asks for; they win over what the body says. */
   readonly outputs: readonly string[] | undefined;
@@ -26,6 +25,8 @@ export interface Exchange {
   readonly response: Response;
   readonly arrivedMs: number;
   prediction?: Prediction;
+  /** The form of the answer, once the outputs are known. */
+  answerType?: AnswerType;
   events?: EventStream;
   encodeMs?: number;
   /** Whether all of its answer is given to the connection; it is over when that has taken it. */

@@ -17,19 +17,12 @@ import type { InputMemory } from '../runner/input-memory.js';
 import type { Slot } from '../slot/slot.js';
 import { tensorsBytes } from '../tensor.js';
 import { workloadOf } from '../workload.js';
-import { checkRawAnswer, sendAnswer } from './answer.js';
+import { acceptedTypes, answerTypeFor } from './accept.js';
+import { sendAnswer } from './answer.js';
 import type { ApiKeys } from './api-keys.js';
 import { ClientLeft, promisedBytes } from './body.js';
 import { EventStream } from './events.js';
-import {
-  ANSWER_TYPES,
-  type AnswerType,
-  type Exchange,
-  logEnd,
-  modelNameOf,
-  type PredictHeaders,
-  serverTiming,
-} from './exchange.js';
+import { type Exchange, logEnd, modelNameOf, type PredictHeaders, serverTiming } from './exchange.js';
 import { problemOf, sendProblem } from './problem.js';
 import { queriedOutputs } from './query.js';
 import { receive } from './receive.js';
@@ -113,10 +106,11 @@ function readHeaders(
     model,
     mediaType,
     coding: codingOf(request.headers['content-encoding']),
-    answerType: answerTypeOf(request),
+    answerTypes: acceptedTypes(request.headers.accept),
     outputs: queriedOutputs(request.url, model.signature),
   };
-  if (headers.outputs !== undefined) checkRawAnswer(headers, headers.outputs);
+  if (headers.outputs !== undefined)
+    answerTypeFor({ types: headers.answerTypes, outputs: headers.outputs, model });
   return headers;
 }
 
@@ -129,15 +123,6 @@ function clientOf(request: Request, apiKeys: ApiKeys | undefined): Client {
     throw new ServiceError('unauthorized', 'send a valid key as Authorization: Bearer KEY or X-API-Key: KEY');
   }
   return client;
-}
-
-function answerTypeOf(request: Request): AnswerType {
-  const { accept } = request.headers;
-  if (accept === undefined || accept === '*/*') return 'application/json';
-  const type = request.accepts([...ANSWER_TYPES]);
-  if (type !== false) return type as AnswerType;
-  const got = JSON.stringify(accept.slice(0, 100));
-  throw new ServiceError('not_acceptable', `answers come as ${ANSWER_TYPES.join(', ')}; Accept was ${got}`);
 }
 
 function admit(
@@ -164,10 +149,11 @@ function enter(exchange: Exchange, decoded: Decoded, options: WithHeaders): void
   const prediction = exchange.prediction!;
   if (decoded.timeoutMs !== undefined) prediction.limitPatience(decoded.timeoutMs);
   if (isUrgency(decoded.priority)) prediction.urgency = decoded.priority;
-  checkRawAnswer(headers, decoded.outputs);
+  const { model, answerTypes: types } = headers;
+  exchange.answerType = answerTypeFor({ types, outputs: decoded.outputs, model });
   const work = workOf(headers.model, decoded);
   admission.enter(prediction, work, tensorsBytes(decoded.inputs));
-  if (headers.answerType !== 'text/event-stream') return;
+  if (exchange.answerType !== 'text/event-stream') return;
   exchange.events = new EventStream(exchange.response);
   exchange.events.follow(prediction, positions, () => slot.run?.expectedMs);
 }

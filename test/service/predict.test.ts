@@ -44,6 +44,20 @@ describe('the shipped models', () => {
     expect(body.outputs.scores[0]).toBeCloseTo(0.974, 2);
   });
 
+  test.each([
+    ['application/json;q=0.5, */*', '/predict/digits', 'application/json'],
+    ['application/json;q=0.5, */*', '/predict/digits?outputs=label', 'application/json'],
+    ['application/octet-stream, */*;q=0.1', '/predict/digits?outputs=label', 'application/octet-stream'],
+    ['application/octet-stream, */*;q=0.1', '/predict/digits', 'application/json'],
+    ['text/event-stream, */*', '/predict/digits', 'text/event-stream; charset=utf-8'],
+    ['application/json;q=0, */*', '/predict/digits', 'text/event-stream; charset=utf-8'],
+  ])('whoever accepts %s is answered at %s as %s', async (accept, path, type) => {
+    const headers = { 'content-type': 'image/png', accept };
+    const answer = await fetch(oneslot.url + path, { method: 'POST', body: SEVEN, headers });
+    expect([answer.status, answer.headers.get('content-type')]).toEqual([200, type]);
+    expect((await answer.arrayBuffer()).byteLength).toBeGreaterThan(0);
+  });
+
   test('a picture without a face gives empty tensors', async () => {
     const row = Array.from({ length: 48 }, () => [255, 255, 255]);
     const { status, body } = await oneslot.predict('face-detector', { image: Array(48).fill(row) });
