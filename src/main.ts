@@ -86,9 +86,18 @@ function handleSignals(service: Service, log: Logger, exit: (code: number) => vo
       return;
     }
     isDraining = true;
+    sayHowToEnd(signal, log);
     // Ctrl-C comes from a terminal, where no balancer has to catch up.
     void service.drain(signal, { delay: signal !== 'SIGINT' }).then(() => exit(0));
   };
   process.on('SIGTERM', onSignal);
   process.on('SIGINT', onSignal);
+}
+
+/** A drain may take minutes, and whoever pressed Ctrl-C sees nothing happen. */
+function sayHowToEnd(signal: NodeJS.Signals, log: Logger): void {
+  log.info({ signal }, 'a second signal ends at once');
+  // Not to a pipe, which may be full and would be waited for.
+  if (signal !== 'SIGINT' || !process.stderr.isTTY) return;
+  process.stderr.write('oneslot: finishing what was admitted; Ctrl-C again ends at once\n');
 }

@@ -18,7 +18,7 @@ import { Pool } from './pool.js';
 import { stripPicture } from './strip.js';
 import { readText, textPlan } from './text.js';
 
-export { acceptsMediaType } from './media-types.js';
+export { acceptsMediaType, registeredType } from './media-types.js';
 
 /** A request, as far as its body tells. */
 export interface Decoded {

@@ -4,11 +4,25 @@ import { ServiceError } from '../errors.js';
 import type { Model } from '../model-repository/model.js';
 import type { TensorSpec } from '../tensor.js';
 
+const FORM = 'application/x-www-form-urlencoded';
+
 const PICTURE_TYPES = ['image/png', 'image/jpeg', 'image/webp'] as const;
 export type PictureType = (typeof PICTURE_TYPES)[number];
 
 export function isPictureType(mediaType: string): mediaType is PictureType {
   return (PICTURE_TYPES as readonly string[]).includes(mediaType);
+}
+
+/** Names that were never registered, or no longer are, and that programs still send. */
+const OTHER_NAMES: Readonly<Record<string, PictureType>> = {
+  'image/jpg': 'image/jpeg',
+  'image/pjpeg': 'image/jpeg',
+  'image/x-png': 'image/png',
+};
+
+/** The registered name of a type that is also called otherwise. */
+export function registeredType(mediaType: string): string {
+  return Object.hasOwn(OTHER_NAMES, mediaType) ? OTHER_NAMES[mediaType]! : mediaType;
 }
 
 /**
@@ -20,11 +34,14 @@ export function acceptsMediaType(mediaType: string, model: Model): void {
   const types = typesOf(model);
   if (types.includes(mediaType)) return;
   const got = mediaType === '' ? 'there was none' : `it was ${JSON.stringify(mediaType.slice(0, 100))}`;
-  const message = `${model.name} takes the Content-Type ${types.join(', ')}; ${got}`;
+  const hint =
+    mediaType === FORM ? "; that is what curl -d sends unless -H 'Content-Type: …' names another" : '';
+  const message = `${model.name} takes the Content-Type ${types.join(', ')}; ${got}${hint}`;
   throw new ServiceError('unsupported_media_type', message);
 }
 
-function typesOf(model: Model): string[] {
+/** The forms of body that a model takes, by their Content-Type. */
+export function typesOf(model: Model): string[] {
   return [
     'application/json',
     ...(model.settings.image === undefined ? [] : PICTURE_TYPES),

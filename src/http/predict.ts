@@ -3,7 +3,7 @@
 import type { Request, Response } from 'express';
 import type { Admission } from '../admission/admission.js';
 import type { Clock } from '../clock.js';
-import { acceptsMediaType, type Codecs, type Decoded } from '../codecs/codecs.js';
+import { acceptsMediaType, type Codecs, type Decoded, registeredType } from '../codecs/codecs.js';
 import { asServiceError, ServiceError } from '../errors.js';
 import type { Ledger } from '../ledger.js';
 import type { Logger } from '../log.js';
@@ -99,7 +99,7 @@ function readHeaders(
 ): PredictHeaders & { client: Client } {
   const client = clientOf(request, apiKeys);
   const model = admission.open(modelNameOf(request) || undefined);
-  const mediaType = mediaTypeOf(request.headers['content-type']);
+  const mediaType = registeredType(mediaTypeOf(request.headers['content-type']));
   acceptsMediaType(mediaType, model);
   const headers = {
     client,

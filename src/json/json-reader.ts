@@ -6,6 +6,7 @@
 
 import { isUtf8 } from 'node:buffer';
 import { ServiceError } from '../errors.js';
+import { hintFor } from './json-hints.js';
 import type { JsonWriter } from './json-writer.js';
 import { NumberScanner } from './number-scanner.js';
 import { type Written, writeAnew } from './string-text.js';
@@ -208,11 +209,12 @@ export class JsonReader {
   /** The error that says what was expected at this place, and what stands there. */
   malformed(expected: string): ServiceError {
     const code = this.peek();
-    const text = [...this.#bytes.toString('utf8', this.#at, this.#at + QUOTED_LENGTH)];
-    const got = code === END ? 'its end' : JSON.stringify(text.slice(0, 10).join(''));
+    const text = this.#bytes.toString('utf8', this.#at, this.#at + QUOTED_LENGTH);
+    const got = code === END ? 'its end' : JSON.stringify([...text].slice(0, 10).join(''));
+    const hint = hintFor(text);
     return new ServiceError(
       'bad_request',
-      `broken JSON at byte ${this.#at}: expected ${expected}, got ${got}`,
+      `broken JSON at byte ${this.#at}: expected ${expected}, got ${got}${hint === undefined ? '' : `; ${hint}`}`,
     );
   }
 

@@ -44,6 +44,10 @@ test.each(['zTXt', 'iTXt'] as const)('900 chunks %s of 8 MB each are not looked 
 
 test('nor are 50 MB around a JPEG and a WebP', async () => {
   const jpeg = await sharp(digit).flatten({ background: '#fff' }).jpeg({ quality: 100 }).toBuffer();
+  // Names that many programs use for it.
+  for (const type of ['image/jpg', 'image/pjpeg', 'IMAGE/JPG; q=1']) {
+    expect(await predict(jpeg, type)).toMatchObject({ status: 200, body: { outputs: { label: [7] } } });
+  }
   const comment = jpegSegment(0xfe, Buffer.alloc(60_000, 65));
   const webp = await sharp(digit).webp({ lossless: true }).toBuffer();
   await predict(jpeg, 'image/jpeg');

@@ -126,6 +126,7 @@ describe('the shipped models', () => {
         { label: [SAMPLES[3]!.label] },
       ],
       ['a picture', '/predict/digits?outputs=label', 'image/png', SEVEN, { label: [7] }],
+      ['a picture by its old name', '/predict/digits?outputs=label', 'image/x-png', SEVEN, { label: [7] }],
       [
         'a text',
         '/predict/sentence-embedder?outputs=tokens',

@@ -109,6 +109,7 @@ test('Ctrl-C waits for no balancer, but for whoever was admitted', async () => {
   await oneslot.running();
   expect(await oneslot.signal('SIGINT')).toEqual({ code: 0, signal: null });
   expect((await running).status).toBe(200);
+  expect(oneslot.logged('a second signal ends at once')).toMatchObject([{ signal: 'SIGINT' }]);
 });
 
 test('a second signal ends at once, in the middle of a run', async () => {

@@ -250,6 +250,8 @@ test('a type that is not taken is refused with those that are', async () => {
     message: `${list}; it was "text/html"`,
   });
   expect((await refusalOf(() => acceptsMediaType('', model))).message).toBe(`${list}; there was none`);
+  const form = await refusalOf(() => acceptsMediaType('application/x-www-form-urlencoded', model));
+  expect(form.message).toContain('that is what curl -d sends');
 });
 
 test.each<[NumericType, number]>([
