@@ -40,6 +40,9 @@ export interface StringTensor {
 
 export type Tensor = NumericTensor | StringTensor;
 
+/** Dimensions that a tensor of any rank may have; those in use have few. */
+export const MAX_RANK = 32;
+
 /** Named tensors, in the order in which they were given. */
 export type Tensors = Readonly<Record<string, Tensor>>;
 
@@ -49,7 +52,8 @@ export type Dimension = number | string | null;
 export interface TensorSpec {
   readonly name: string;
   readonly type: ElementType;
-  readonly shape: readonly Dimension[];
+  /** `null`: of any rank, since the model's file does not say it. */
+  readonly shape: readonly Dimension[] | null;
 }
 
 /** What a model takes and gives, as its file says. */

@@ -38,11 +38,11 @@ export interface ConstantSpec {
   readonly data: readonly (number | bigint | string)[];
 }
 
-/** An input or output; a dimension is a fixed size or the name of a free one. */
+/** An input or output; a dimension is a fixed size or the name of a free one, and a shape of `null` any shape. */
 export interface ValueSpec {
   readonly name: string;
   readonly type: ElementType;
-  readonly shape: readonly (number | string)[];
+  readonly shape: readonly (number | string)[] | null;
 }
 
 export type Attribute =
@@ -145,10 +145,11 @@ function attributeValue(attribute: Attribute): Uint8Array[] {
 
 /** ValueInfoProto › TypeProto › TypeProto.Tensor › TensorShapeProto › Dimension. */
 function encodeValue({ name, type, shape }: ValueSpec): Uint8Array {
-  const dimensions = shape.map((size) =>
+  const dimensions = shape?.map((size) =>
     bytes(1, typeof size === 'number' ? integer(1, size) : text(2, size)),
   );
-  const tensorType = concat([integer(1, DATA_TYPES[type]), bytes(2, concat(dimensions))]);
+  const shapeField = dimensions === undefined ? [] : [bytes(2, concat(dimensions))];
+  const tensorType = concat([integer(1, DATA_TYPES[type]), ...shapeField]);
   return concat([text(1, name), bytes(2, bytes(1, tensorType))]);
 }
 

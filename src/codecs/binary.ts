@@ -64,15 +64,16 @@ function parsedShape(header: string): number[] {
 
 /** The one free dimension has the size that the body's length leaves for it. */
 function derivedShape(spec: NumericSpec, bodyBytes: number): number[] {
-  const free = spec.shape.filter((size) => typeof size !== 'number').length;
-  if (free > 1) throw wrongBody(spec, 'its shape must be given, e.g. Tensor-Shape: 1,8,8');
-  const fixed = spec.shape.filter((size) => typeof size === 'number');
+  const { shape } = spec;
+  const free = shape?.filter((size) => typeof size !== 'number').length ?? 0;
+  if (shape === null || free > 1) throw wrongBody(spec, 'its shape must be given, e.g. Tensor-Shape: 1,8,8');
+  const fixed = shape.filter((size) => typeof size === 'number');
   const rowBytes = elementCount(fixed) * ELEMENT_BYTES[spec.type];
   const rows = rowBytes === 0 ? 0 : bodyBytes / rowBytes;
   if (free === 1 && !Number.isInteger(rows)) {
     throw wrongBody(spec, `expected a multiple of ${rowBytes} bytes, got ${bodyBytes}`);
   }
-  return spec.shape.map((size) => (typeof size === 'number' ? size : rows));
+  return shape.map((size) => (typeof size === 'number' ? size : rows));
 }
 
 /**

@@ -3,8 +3,9 @@
 import { ServiceError } from '../errors.js';
 import { specText, typeText } from '../json/spec-text.js';
 import { outOfBounds } from '../model-repository/bounds.js';
+import { isUnknownSize } from '../model-repository/dimension-names.js';
 import type { Model } from '../model-repository/model.js';
-import type { Tensor, TensorSpec, Tensors } from '../tensor.js';
+import { MAX_RANK, type Tensor, type TensorSpec, type Tensors } from '../tensor.js';
 import { tensorFromJson } from '../tensor-json.js';
 
 /** Tensors that a body holds, each with its input's name and checked against its spec. */
@@ -31,8 +32,10 @@ export function checkedInputs(model: Model, given: GivenInputs): Tensors {
  */
 export function checkShape(spec: TensorSpec, dims: readonly number[], source: string): void {
   const fits = (size: unknown, axis: number) => typeof size !== 'number' || size === dims[axis];
-  if (dims.length === spec.shape.length && spec.shape.every(fits)) return;
-  const problem = `${source} has the shape [${dims.join(',')}]`;
+  const { shape } = spec;
+  if (shape === null ? dims.length <= MAX_RANK : dims.length === shape.length && shape.every(fits)) return;
+  const most = shape === null ? `, and at most ${MAX_RANK} dimensions are taken` : '';
+  const problem = `${source} has the shape [${dims.join(',')}]${most}`;
   throw new ServiceError('invalid_input', `input ${spec.name} is ${typeText(spec)}: ${problem}`);
 }
 
@@ -68,11 +71,12 @@ interface NamedSize {
 function checkNamedSizes({ signature, settings }: Model, inputs: Tensors): void {
   const sizes = new Map<string, NamedSize>();
   for (const { name: input, shape } of signature.inputs) {
+    if (shape === null) continue;
     for (let axis = 0; axis < shape.length; axis++) {
       const name = shape[axis];
       if (typeof name !== 'string') continue;
       const size = inputs[input]!.dims[axis]!;
-      const first = sizes.get(name);
+      const first = isUnknownSize(name) ? undefined : sizes.get(name);
       if (first === undefined) {
         const problem = outOfBounds(name, size, settings.dimensions);
         if (problem !== undefined) throw new ServiceError('invalid_input', `input ${input}: ${problem}`);

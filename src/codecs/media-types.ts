@@ -53,7 +53,7 @@ export function typesOf(model: Model): string[] {
 /** The input that a plain text is for: of strings, and of a shape that one string fits. */
 export function textInput(model: Model): TensorSpec | undefined {
   const takesOneString = ({ type, shape }: TensorSpec) =>
-    type === 'string' && shape.every((size) => typeof size !== 'number' || size === 1);
+    type === 'string' && (shape ?? []).every((size) => typeof size !== 'number' || size === 1);
   return soleInput(model, takesOneString);
 }
 

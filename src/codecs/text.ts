@@ -19,7 +19,7 @@ export interface TextPlan {
 
 export function textPlan(model: Model): TextPlan {
   const { name, shape } = textInput(model)!;
-  return { name, dims: shape.map(() => 1) };
+  return { name, dims: shape === null ? [1] : shape.map(() => 1) };
 }
 
 /** @throws ServiceError `invalid_input` for bytes that are no UTF-8, or have a NUL. */

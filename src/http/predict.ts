@@ -161,13 +161,19 @@ function enter(exchange: Exchange, decoded: Decoded, options: WithHeaders): void
 function workOf({ name, settings, signature }: Model, { inputs, own, outputs }: Decoded): Work {
   const workload = workloadOf(inputs, settings.cost);
   const { batch } = settings;
-  if (batch === undefined) return { inputs, own, outputs, workload, batchKey: undefined, rows: 1 };
-  const shapes = signature.inputs.map((spec) =>
-    inputs[spec.name]!.dims.with(batchAxis(batch.inputs, spec.name, batch.axis), -1),
-  );
-  const first = signature.inputs[0]!.name;
-  const rows = inputs[first]!.dims[batchAxis(batch.inputs, first, batch.axis)]!;
-  return { inputs, own, outputs, workload, batchKey: `${name} ${shapes.join(' ')}`, rows };
+  const alone = { inputs, own, outputs, workload, batchKey: undefined, rows: 1 };
+  if (batch === undefined) return alone;
+  let rows: number | undefined;
+  let batchKey = name;
+  for (const spec of signature.inputs) {
+    const { dims } = inputs[spec.name]!;
+    const axis = batchAxis(batch.inputs, spec.name, batch.axis);
+    // Of unequal inputs, nobody knows which rows belong together. An input of any rank may lack the axis.
+    rows ??= dims[axis];
+    if (rows === undefined || dims[axis] !== rows) return alone;
+    batchKey += ` ${dims.with(axis, -1)}`;
+  }
+  return { inputs, own, outputs, workload, batchKey, rows: rows! };
 }
 
 function fail(exchange: Exchange, error: ServiceError, options: PredictOptions): void {

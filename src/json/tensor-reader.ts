@@ -1,7 +1,7 @@
 // One tensor from nested JSON arrays, checked against its spec as it is read.
 
 import { ServiceError } from '../errors.js';
-import { type Dimension, elementCount, type Tensor, type TensorSpec } from '../tensor.js';
+import { type Dimension, elementCount, MAX_RANK, type Tensor, type TensorSpec } from '../tensor.js';
 import { type Elements, elementsOf } from './elements.js';
 import { BYTE, type JsonReader } from './json-reader.js';
 import { typeText } from './spec-text.js';
@@ -28,6 +28,7 @@ export function readTensor(reader: JsonReader, spec: TensorSpec): Tensor {
 class TensorReader {
   readonly #reader: JsonReader;
   readonly #spec: TensorSpec;
+  readonly #shape: readonly Dimension[];
   readonly #elements: Elements;
   /** Sizes as fixed by the spec or by the first array of each depth. */
   readonly #sizes: number[];
@@ -37,16 +38,27 @@ class TensorReader {
   constructor(reader: JsonReader, spec: TensorSpec) {
     this.#reader = reader;
     this.#spec = spec;
-    this.#sizes = spec.shape.map((size) => (typeof size === 'number' ? size : UNKNOWN));
-    this.#path = spec.shape.map(() => 0);
+    this.#shape = spec.shape ?? this.#shapeOfNesting();
+    this.#sizes = this.#shape.map((size) => (typeof size === 'number' ? size : UNKNOWN));
+    this.#path = this.#shape.map(() => 0);
     const textBytes = reader.remainingBytes;
-    this.#elements = elementsOf(spec, { capacity: capacityFor(spec.shape, textBytes), textBytes });
+    this.#elements = elementsOf(spec, { capacity: capacityFor(this.#shape, textBytes), textBytes });
   }
 
   read(): Tensor {
     if (this.#sizes.length === 0) this.#element(0);
     else this.#array(0);
     return this.#elements.tensor(this.#sizes.map((size) => (size === UNKNOWN ? 0 : size)));
+  }
+
+  /** As many dimensions as the first element lies in arrays, which is where the reader stands again. */
+  #shapeOfNesting(): null[] {
+    const start = this.#reader.position;
+    let rank = 0;
+    while (rank <= MAX_RANK && this.#reader.take(BYTE.openArray)) rank += 1;
+    this.#reader.position = start;
+    if (rank > MAX_RANK) throw this.#error(`expected at most ${MAX_RANK} arrays in each other, got more`);
+    return Array<null>(rank).fill(null);
   }
 
   /** @param depth how many arrays this one lies in */
@@ -79,7 +91,7 @@ class TensorReader {
       this.#sizes[depth] = size;
       return;
     }
-    const isFixed = typeof this.#spec.shape[depth] === 'number';
+    const isFixed = typeof this.#shape[depth] === 'number';
     const expected = isFixed ? `${known} entries` : `${known} entries as in the arrays before it`;
     throw this.#error(`expected ${expected}${this.#place(depth)}, got ${size}`);
   }

@@ -28,12 +28,14 @@ export function* imageProblems(
 
 function* layoutProblems(image: ImageMapping, spec: TensorSpec): Problems {
   const { layout } = image;
-  const { length } = spec.shape;
+  const { shape } = spec;
+  if (shape === null) return;
+  const { length } = shape;
   if (layout.length !== length) {
     return yield `image.layout: expected ${length} axes, as in ${specText(spec)}, got ${layout}`;
   }
   for (const [axis, letter] of [...layout].entries()) {
-    const size = spec.shape[axis];
+    const size = shape[axis];
     const problem = typeof size === 'number' ? sizeProblem(letter, size, image) : undefined;
     if (problem !== undefined) yield `image.${problem}, as in ${specText(spec)}`;
   }

@@ -6,6 +6,7 @@ import type { ElementType, Signature, TensorSpec } from '../tensor.js';
 import { tensorFromJson } from '../tensor-json.js';
 import { outOfBounds } from './bounds.js';
 import { imageProblems } from './check-image.js';
+import { isUnknownSize } from './dimension-names.js';
 import type { BatchSettings, ModelSettings, WarmupInput } from './model.js';
 import { type Problems, specOf } from './problems.js';
 
@@ -51,6 +52,7 @@ function* warmupProblems(
 function dimsOf(spec: TensorSpec, given: WarmupInput): readonly number[] | string {
   if ('value' in given) return dimsOfValue(spec, given.value);
   const { shape } = given;
+  if (spec.shape === null) return shape;
   const fits = spec.shape.every((size, axis) => typeof size !== 'number' || size === shape[axis]);
   if (fits && shape.length === spec.shape.length) return shape;
   return `expected a shape that fits ${specText(spec)}, got [${shape.join(',')}]`;
@@ -66,8 +68,8 @@ function dimsOfValue(spec: TensorSpec, value: unknown): readonly number[] | stri
 
 /** Dimensions of one name have one size, in all inputs. */
 function* sizeProblems({ name, shape }: TensorSpec, dims: readonly number[], sizes: Sizes): Problems {
-  for (const [axis, dimension] of shape.entries()) {
-    if (typeof dimension !== 'string') continue;
+  for (const [axis, dimension] of (shape ?? []).entries()) {
+    if (typeof dimension !== 'string' || isUnknownSize(dimension)) continue;
     const size = dims[axis]!;
     const known = sizes.get(dimension);
     if (known === undefined) sizes.set(dimension, { size, input: name });
@@ -82,7 +84,7 @@ function* boundProblems(
   dims: readonly number[],
   dimensions: ModelSettings['dimensions'],
 ): Problems {
-  for (const [axis, dimension] of shape.entries()) {
+  for (const [axis, dimension] of (shape ?? []).entries()) {
     if (typeof dimension !== 'string') continue;
     const problem = outOfBounds(dimension, dims[axis]!, dimensions);
     if (problem !== undefined) yield `warmup.${name}: ${problem}`;
@@ -93,7 +95,7 @@ function* dimensionProblems(
   dimensions: ModelSettings['dimensions'],
   inputs: readonly TensorSpec[],
 ): Problems {
-  const free = inputs.flatMap(({ shape }) => shape.filter((size) => typeof size === 'string'));
+  const free = inputs.flatMap(({ shape }) => (shape ?? []).filter((size) => typeof size === 'string'));
   for (const name of Object.keys(dimensions)) {
     if (!free.includes(name)) yield `dimensions: ${noSuch('free dimension', name, [...new Set(free)])}`;
   }
@@ -121,7 +123,7 @@ function* batchProblems({ axis, inputs, outputs }: BatchSettings, signature: Sig
   yield* axisProblems('input', signature.inputs, { axis, own: inputs });
   // ONNX Runtime gives rank 0 to outputs whose rank it does not know, too: the proof at load decides about those.
   const ofKnownRank = signature.outputs.filter(
-    ({ name, shape }) => shape.length > 0 || Object.hasOwn(outputs, name),
+    ({ name, shape }) => shape?.length !== 0 || Object.hasOwn(outputs, name),
   );
   yield* axisProblems('output', ofKnownRank, { axis, own: outputs });
 }
@@ -151,6 +153,7 @@ function* axisProblems(
 }
 
 function axisProblem(spec: TensorSpec, axis: number): string | undefined {
+  if (spec.shape === null) return undefined;
   if (axis >= spec.shape.length) return `${specText(spec)} has no axis ${axis}`;
   if (typeof spec.shape[axis] !== 'number') return undefined;
   return `axis ${axis} of ${specText(spec)} has a fixed size, so nothing can be joined along it`;
@@ -163,7 +166,7 @@ function* costProblems(name: string, inputs: readonly TensorSpec[]): Problems {
   const spec = specOf('input', name, inputs);
   if (typeof spec === 'string') return yield `cost: ${spec}`;
   // A free dimension may well be 1 in every request.
-  const isOne = spec.shape.every((size) => typeof size !== 'number' || size === 1);
+  const isOne = (spec.shape ?? []).every((size) => typeof size !== 'number' || size === 1);
   if (isOne && COST_TYPES.includes(spec.type)) return;
   yield `cost: expected an input of one element of ${COST_TYPES.join(', ')}, got ${specText(spec)}`;
 }

@@ -73,8 +73,8 @@ class Prover {
   }
 
   async prove(): Promise<BatchProved> {
-    const { shapes } = this.#proof;
-    await this.#proveGiven(shapes[0]!);
+    const shapes = this.#proof.shapes.filter((inputs) => this.#haveAxis(inputs));
+    await this.#proveGiven(shapes[0] ?? []);
     const sources: SampleSource[] = [];
     for (const inputs of shapes) {
       if (this.#isLate) break;
@@ -104,7 +104,7 @@ class Prover {
   async #proveGiven(inputs: readonly SampleInput[]): Promise<void> {
     const counts = new Set(inputs.map((input) => this.#rowsOf(input)));
     const [rows] = counts;
-    if (counts.size > 1 || rows! < 2) return;
+    if (counts.size !== 1 || rows! < 2) return;
     const cut = inputs.map(({ name, base }) => {
       return { name, parts: unstack(base, this.#axisOf(name), Array<number>(rows!).fill(1)) };
     });
@@ -203,6 +203,11 @@ class Prover {
 
   async #run(inputs: Tensors): Promise<Tensors> {
     return await this.#proof.run({ inputs, outputs: this.#proof.outputs });
+  }
+
+  /** An input of any rank may be tried with too few dimensions. */
+  #haveAxis(inputs: readonly SampleInput[]): boolean {
+    return inputs.every(({ name, base }) => this.#axisOf(name) < base.dims.length);
   }
 
   #axisOf(input: string): number {

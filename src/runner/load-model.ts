@@ -5,10 +5,12 @@ import type * as Ort from 'onnxruntime-node';
 import { monotonicMs } from '../clock.js';
 import { batchAxis } from '../model-repository/batch-axis.js';
 import { checkSettings } from '../model-repository/check-settings.js';
+import { isUnknownSize } from '../model-repository/dimension-names.js';
 import type {
   BatchProved,
   LoadReport,
   ModelFiles,
+  ModelSettings,
   Provider,
   ProviderChoice,
 } from '../model-repository/model.js';
@@ -16,6 +18,7 @@ import { ELEMENT_TYPES, type ElementType, type Signature, type TensorSpec, type 
 import { workloadOf } from '../workload.js';
 import { proveBatch } from './batch-proof.js';
 import type { BatchAxes, LoadedModel } from './loaded-model.js';
+import { unrankedNames } from './model-file.js';
 import { ortMessage } from './ort-error.js';
 import { Profile } from './profile.js';
 import type { RunnerSettings } from './protocol.js';
@@ -23,7 +26,7 @@ import { proveProvider } from './provider-proof.js';
 import { runTensors } from './run.js';
 import { sampleShapes } from './sample-shapes.js';
 import { type SessionSettings, sessionOptions } from './session-options.js';
-import { warmupInputs } from './warmup.js';
+import { ranksToTry, warmupInputs } from './warmup.js';
 
 /** The first run pays for allocation and compilation; these tell what a run takes. */
 const TIMED_WARMUP_RUNS = 2;
@@ -133,7 +136,7 @@ async function loadOn(ort: typeof Ort, files: ModelFiles, settings: LoadSettings
     ...sessionOptions(files, settings),
     ...profile.sessionOptions,
   });
-  const signature = signatureOf(session);
+  const signature = signatureOf(session, files);
   checkSettings(files.settings, signature, `${files.name}/model.json`);
   const batchAxes = batchAxesOf(files, signature);
   const run: Run = (request) => runTensors(warming(ort), { session }, request);
@@ -145,7 +148,14 @@ async function loadOn(ort: typeof Ort, files: ModelFiles, settings: LoadSettings
   // Timed without the profiler, which would slow down a run of many small nodes manyfold.
   const isKnown = knownOf(files, settings)?.stamp === stamp;
   const runMs = warm.inputs === undefined || isKnown ? [] : await timeRuns(warm.inputs, { signature, run });
-  const batch = await batchProof({ files, settings, signature, stamp, axes: batchAxes, run });
+  const batch = await batchProof({
+    files,
+    settings,
+    signature,
+    stamp,
+    axes: batchAxes,
+    run,
+  });
   return {
     path: files.path,
     session,
@@ -215,19 +225,33 @@ function checkBackend(ort: typeof Ort, provider: Provider): void {
   }
 }
 
-function signatureOf(session: Ort.InferenceSession): Signature {
-  return { inputs: session.inputMetadata.map(specOf), outputs: session.outputMetadata.map(specOf) };
+function signatureOf(session: Ort.InferenceSession, { path, settings }: ModelFiles): Signature {
+  const { inputMetadata, outputMetadata } = session;
+  // Only the file tells a scalar from what may be of any rank.
+  const isInDoubt = [...inputMetadata, ...outputMetadata].some(
+    (value) => value.isTensor && value.shape.length === 0,
+  );
+  const unranked = isInDoubt ? unrankedNames(path) : new Set<string>();
+  const spec = (value: Ort.InferenceSession.ValueMetadata): TensorSpec => specOf(value, settings, unranked);
+  return { inputs: inputMetadata.map(spec), outputs: outputMetadata.map(spec) };
 }
 
-function specOf(metadata: Ort.InferenceSession.ValueMetadata): TensorSpec {
+function specOf(
+  metadata: Ort.InferenceSession.ValueMetadata,
+  { dimensions }: ModelSettings,
+  unranked: ReadonlySet<string>,
+): TensorSpec {
   if (!metadata.isTensor)
     throw new Error(`${metadata.name} is a sequence or map; only tensors can be served`);
   const type = metadata.type as ElementType;
   if (!ELEMENT_TYPES.includes(type))
     throw new Error(`${metadata.name} has the type ${type}, which can't be fed`);
-  // Unnamed free dimensions come as '', and two of them need not be equal.
-  const shape = metadata.shape.map((size) => (size === '' ? null : size));
-  return { name: metadata.name, type, shape };
+  const { name, shape } = metadata;
+  if (shape.length === 0 && unranked.has(name)) return { name, type, shape: null };
+  // Unnamed ones come as ''. A name that says nothing is kept where model.json bounds it.
+  const isNamed = (size: number | string): boolean =>
+    typeof size === 'number' || Object.hasOwn(dimensions, size) || !isUnknownSize(size);
+  return { name, type, shape: shape.map((size) => (isNamed(size) ? size : null)) };
 }
 
 function batchAxesOf({ settings }: ModelFiles, signature: Signature): BatchAxes | undefined {
@@ -258,18 +282,23 @@ const warming = (ort: typeof Ort) => ({ ort, maxAnswerBytes: Number.POSITIVE_INF
 
 /** A warm-up that model.json describes must succeed; one made of zeros may fail, as not every model takes zeros. */
 async function warmUp({ files, provider, signature, run }: WarmupOptions): Promise<Warmup> {
-  const inputs = warmupInputs(signature, files.settings);
-  try {
-    await run({ inputs, outputs: signature.outputs.map(({ name }) => name) });
-    return { inputs };
-  } catch (error) {
-    const reason = ortMessage(error);
-    if (files.settings.warmup !== undefined)
-      throw new Error(`the warm-up run on provider ${provider} failed: ${reason}`, { cause: error });
-    return {
-      warning: `no warm-up run: the model does not run on zeros (${reason}); "warmup" in model.json names inputs that it runs on`,
-    };
+  const outputs = signature.outputs.map(({ name }) => name);
+  let failure: unknown;
+  for (const rank of ranksToTry(signature, files.settings)) {
+    const inputs = warmupInputs(signature, files.settings, { rank });
+    try {
+      await run({ inputs, outputs });
+      return { inputs };
+    } catch (error) {
+      failure ??= error;
+    }
   }
+  const reason = ortMessage(failure);
+  if (files.settings.warmup !== undefined)
+    throw new Error(`the warm-up run on provider ${provider} failed: ${reason}`, { cause: failure });
+  return {
+    warning: `no warm-up run: the model does not run on zeros (${reason}); "warmup" in model.json names inputs that it runs on`,
+  };
 }
 
 async function timeRuns(

@@ -5,7 +5,7 @@ import type { ModelSettings } from '../model-repository/model.js';
 import { elementCount, type Signature, type Tensor } from '../tensor.js';
 import type { SampleInput } from './samples.js';
 import { spreadsOf } from './spreads.js';
-import { isGiven, warmupInputs } from './warmup.js';
+import { isGiven, ranksToTry, warmupInputs } from './warmup.js';
 
 /** Sizes of free dimensions of which model.json says nothing. Pictures of 1 × 1 are too small for many a model. */
 const FREE_SIZES = [1, 5, 64];
@@ -15,10 +15,11 @@ const MOST_ELEMENTS = 2 ** 22;
 /** The smallest first. */
 export function sampleShapes(signature: Signature, settings: ModelSettings): (readonly SampleInput[])[] {
   const shapes = new Map<string, readonly SampleInput[]>();
-  for (const free of FREE_SIZES) {
-    const inputs = warmupInputs(signature, settings, free);
+  const ranks = ranksToTry(signature, settings);
+  for (const each of FREE_SIZES.flatMap((free) => ranks.map((rank) => ({ free, rank })))) {
+    const inputs = warmupInputs(signature, settings, each);
     const all = Object.values(inputs);
-    if (shapes.size > 0 && all.some(({ dims }) => elementCount(dims) > MOST_ELEMENTS)) break;
+    if (shapes.size > 0 && all.some(({ dims }) => elementCount(dims) > MOST_ELEMENTS)) continue;
     const shape = all.map(({ dims }) => dims.join()).join(' ');
     if (!shapes.has(shape)) shapes.set(shape, Object.entries(inputs).map(sampleInput));
   }

@@ -111,7 +111,7 @@ describe('of the fixtures,', () => {
 
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), 'oneslot-batches-'));
-    writeFixtureModels(folder, ['burn', 'fails', 'sum-rows', 'prototype-names']);
+    writeFixtureModels(folder, ['burn', 'fails', 'sum-rows', 'prototype-names', 'adds-unequal']);
     oneslot = await startOneslot({ models: folder });
   });
 
@@ -198,6 +198,13 @@ describe('of the fixtures,', () => {
       ]),
     );
     expect(await runsOf(oneslot, 'prototype-names')).toEqual({ runs: 1, served: 4, single: 0 });
+  });
+
+  test('inputs of unequal numbers of rows are not joined: nobody knows whose rows belong together', async () => {
+    const add = (a: number[], b: number[]) => () => oneslot.predict('adds-unequal', { a, b });
+    const answers = await askBehindARun(oneslot, [add([1], [10, 20]), add([5, 6], [100]), add([7], [8])]);
+    expect(answers.map(({ body }) => body.outputs.sum)).toEqual([[11, 21], [105, 106], [15]]);
+    expect(await runsOf(oneslot, 'adds-unequal')).toEqual({ runs: 3, served: 3, single: 3 });
   });
 
   test('a model that declares no batch is never joined', async () => {

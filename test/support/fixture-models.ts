@@ -37,12 +37,17 @@ const ONE_THREAD = { sessionOptions: { intraOpNumThreads: 1 } };
 
 const OTHERS = {
   'echo-scalar': echo('float32', []),
+  'echo-any-rank': echo('float32', null),
+  'echo-text-any-rank': echo('string', null),
+  'needs-pictures': needsPictures(),
+  'unknown-sizes': unknownSizes(),
   'two-in-two-out': twoInTwoOut(),
   'zero-rows': zeroRows(),
   burn: burn(),
   fails: fails(),
   'sum-rows': sumRows(),
   'prototype-names': prototypeNames(),
+  'adds-unequal': addsUnequal(),
   'not-batchable': notBatchable(),
   'leaks-maximum': leaksMaximum(),
   'quantized-lookup': quantizedLookup(),
@@ -92,13 +97,39 @@ function fixture(graph: GraphSpec, settings = {}, opsets?: ModelSpec['opsets']):
 }
 
 /** `input` → `output`, the same. */
-function echo(type: ElementType, shape: readonly string[]): FixtureModel {
+function echo(type: ElementType, shape: readonly string[] | null): FixtureModel {
   return fixture({
     name: 'echo',
     inputs: [{ name: 'input', type, shape }],
     outputs: [{ name: 'output', type, shape }],
     nodes: [node('Identity', ['input'], ['output'])],
   });
+}
+
+/** `picture`, of a rank that its file does not say and four dimensions that it needs, → `mean` of each sample. */
+function needsPictures(): FixtureModel {
+  const graph: GraphSpec = {
+    name: 'needs_pictures',
+    inputs: [{ name: 'picture', type: 'float32', shape: null }],
+    outputs: [{ name: 'mean', type: 'float32', shape: ['samples', 1, 1, 1] }],
+    nodes: [node('GlobalAveragePool', ['picture'], ['mean'])],
+  };
+  return fixture(graph, { batch: { axis: 0, max: 4 } });
+}
+
+/** `picture` [n, 3, ?, ?] and `scale` [None, unk__12, -1] → both as they are: names that mean nothing. */
+function unknownSizes(): FixtureModel {
+  const value = (name: string, shape: readonly (number | string)[]) =>
+    ({ name, type: 'float32', shape }) as const;
+  const picture = ['n', 3, '?', '?'];
+  const scale = ['None', 'unk__12', 'unk__12', '-1', '-1'];
+  const graph: GraphSpec = {
+    name: 'unknown_sizes',
+    inputs: [value('picture', picture), value('scale', scale)],
+    outputs: [value('same_picture', picture), value('same_scale', scale)],
+    nodes: [node('Identity', ['picture'], ['same_picture']), node('Identity', ['scale'], ['same_scale'])],
+  };
+  return fixture(graph, { defaults: { scale: [[[[[1]]]]] } });
 }
 
 /** `a`, `b` of equal length → `sum`, `difference`. */
@@ -184,6 +215,18 @@ function prototypeNames(): FixtureModel {
     nodes: [node('Add', ['constructor', '__proto__'], ['sum'])],
   };
   return fixture(graph, { batch: { axis: 1, max: 8 } });
+}
+
+/** `a`, `b` of sizes that need not be equal → `sum`; the model repeats a single one for all of the other. */
+function addsUnequal(): FixtureModel {
+  const value = (name: string) => ({ name, type: 'float32', shape: ['?'] }) as const;
+  const graph: GraphSpec = {
+    name: 'adds_unequal',
+    inputs: [value('a'), value('b')],
+    outputs: [value('sum')],
+    nodes: [node('Add', ['a', 'b'], ['sum'])],
+  };
+  return fixture(graph, { batch: { axis: 0, max: 8 } });
 }
 
 /** Declares batches, but takes the mean over all samples off each, so that company changes the answer. */
