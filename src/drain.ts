@@ -22,20 +22,25 @@ export interface DrainOptions {
   readonly failsLateRun?: boolean;
 }
 
-/** Resolves when every caller has an answer and no run goes on, or at `--drain-timeout`. */
-export async function drain(options: DrainOptions): Promise<void> {
+/**
+ * Resolves when every caller has an answer and no run goes on, or at `--drain-timeout`.
+ * Gives how many predictions were lost then.
+ */
+export async function drain(options: DrainOptions): Promise<number> {
   const { config, admission, ledger, clock, log } = options;
   admission.announceDrain();
   await new Promise<void>((resolve) => void clock.after(config.drainDelayMs, resolve));
   admission.drain(clock.nowMs() + config.drainTimeoutMs);
   if (options.failsLateRun === true) failLateRun(options);
   refuseWhatDoesNotFit(options);
-  if (await isIdleWithin(config.drainTimeoutMs, options)) return;
+  if (await isIdleWithin(config.drainTimeoutMs, options)) return 0;
+  const lost = ledger.open.filter(({ isSettled, phase }) => !isSettled || phase === 'sending');
   log.warn({ open: ledger.open.length }, 'drain time-out: what is left is lost');
-  for (const prediction of ledger.open) {
+  for (const prediction of lost) {
     if (prediction.phase === 'sending') prediction.leave();
     else prediction.fail(lostError(prediction, config.drainTimeoutMs));
   }
+  return lost.length;
 }
 
 /** Without an estimate it goes on: it may end in time. */

@@ -19,34 +19,45 @@ export interface Log {
   readonly log: Logger;
   /** Writes a line as it is, whatever the level, between the log's own lines and never within one. */
   writeLine(line: string): void;
-  /** Resolves when the lines so far are written, or can't be; to be awaited before the process exits. */
-  flush(): Promise<void>;
+  /**
+   * To be awaited before the process exits: gives true when the lines so far are written or lost, false when the system
+   * has not taken them yet.
+   */
+  flush(): Promise<boolean>;
 }
 
 /**
- * Lines are written without blocking: while the system takes one write, the next ones gather. A full disk or a closed
- * pipe loses lines, never predictions.
+ * Lines are written without blocking: while the system takes one write, the next ones gather, up to a bound. A full
+ * disk, a closed pipe, one that nobody reads, a terminal that stands still: each loses lines, never predictions.
  */
 export function createLog(level: string): Log {
-  if (isatty(STDOUT)) return terminalLog(level);
   // What pino.destination() would make, without its hook that at exit tries for ever to write to a full disk.
-  const destination = new sonicBoom.SonicBoom({ fd: STDOUT, sync: false, maxLength: MAX_HELD_BYTES });
+  // With a minLength of 0 its flush() would wait for nothing.
+  const options = { fd: STDOUT, sync: false, minLength: 1, maxLength: MAX_HELD_BYTES };
+  const destination = new sonicBoom.SonicBoom(options);
+  const log = isatty(STDOUT) ? terminalLog(level, destination) : pino(jsonOptions(level), destination);
+  let dropped = 0;
   destination.on('error', () => {});
-  const written = () => new Promise<void>((resolve) => destination.flush(() => resolve()));
-  const givenUp = () => new Promise<void>((resolve) => setTimeout(resolve, FLUSH_MS).unref());
+  destination.on('drop', () => dropped++);
+  destination.on('drain', () => {
+    const lines = dropped;
+    dropped = 0;
+    if (lines > 0) log.warn({ lines }, 'lines of this log are lost: they were not taken in time');
+  });
   return {
-    log: pino(jsonOptions(level), destination),
+    log,
     writeLine: (line) => void destination.write(`${line}\n`),
-    flush: () => Promise.race([written(), givenUp()]),
+    flush() {
+      const written = new Promise<boolean>((resolve) => destination.flush(() => resolve(true)));
+      const givenUp = new Promise<boolean>((resolve) => setTimeout(resolve, FLUSH_MS, false).unref());
+      return Promise.race([written, givenUp]);
+    },
   };
 }
 
-function terminalLog(level: string): Log {
-  return {
-    log: pino({ level, base: null }, prettyStream()),
-    writeLine: (line) => void process.stdout.write(`${line}\n`),
-    flush: async () => {},
-  };
+function terminalLog(level: string, destination: pino.DestinationStream): Logger {
+  const readable = pretty.prettyFactory({ translateTime: 'SYS:HH:MM:ss.l', singleLine: true });
+  return pino({ level, base: null }, { write: (line: string) => destination.write(readable(line)) });
 }
 
 function jsonOptions(level: string): pino.LoggerOptions {
@@ -56,8 +67,4 @@ function jsonOptions(level: string): pino.LoggerOptions {
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label) => ({ level: label }) },
   };
-}
-
-function prettyStream(): pino.DestinationStream {
-  return pretty({ sync: true, translateTime: 'SYS:HH:MM:ss.l', singleLine: true });
 }

@@ -8,14 +8,20 @@ import { createLog, type Logger } from './log.js';
 import { expectLargeMemory } from './memory.js';
 import { buildInfo } from './metrics/build-info.js';
 import { addPlanCommand } from './plan/command.js';
+import { immediateEnd } from './process-end.js';
 import { type Service, startService } from './service.js';
+
+const EXIT_CLEAN = 0;
+const EXIT_FAILED = 1;
+/** Ended as it was asked to, but somebody lost a prediction or an answer. */
+const EXIT_CUT = 3;
 
 const SERVE_NOTES = `
 Each option is also a variable; a flag wins over it. Times are in seconds, or with a unit, as 250ms, 30s, 5m, 2h,
 1d; sizes are in bytes, or with a unit, as 64KiB, 5MB, 1GiB (MB is a million bytes, MiB is 1,048,576).
 
-Signals: SIGTERM drains (readiness off, a delay, then only what was admitted) and exits with 0; Ctrl-C does the
-same without the delay. A second signal ends at once.
+Signals: SIGTERM and SIGHUP drain (readiness off, a delay, then only what was admitted); Ctrl-C does the same without
+the delay. The exit code is 0, or 3 where a prediction or an answer was cut. A second signal ends at once, with 1.
 
 Example: oneslot serve --models ./models --port 8080 --queue-limit 100 --max-wait 30`;
 
@@ -58,12 +64,18 @@ async function serve(parsed: Record<string, unknown>): Promise<void> {
   const config = configOf(parsed);
   expectLargeMemory();
   const { log, flush, writeLine } = createLog(config.logLevel);
-  const exit = (code: number): void => {
-    void flush().finally(() => process.exit(code));
+  let isStuck = false;
+  process.on(
+    'exit',
+    immediateEnd(() => isStuck),
+  );
+  const exit = async (code: number): Promise<void> => {
+    isStuck = !(await flush());
+    process.exit(code);
   };
   const crash = (error: unknown): void => {
     log.fatal({ err: error }, 'oneslot failed and ends; this is a bug');
-    exit(1);
+    void exit(EXIT_FAILED);
   };
   process.on('uncaughtException', crash);
   process.on('unhandledRejection', crash);
@@ -72,26 +84,32 @@ async function serve(parsed: Record<string, unknown>): Promise<void> {
     process.stderr.write(`oneslot: ${error.message}\n`);
     return undefined;
   });
-  if (service === undefined) exit(1);
+  if (service === undefined) await exit(EXIT_FAILED);
   else handleSignals(service, log, exit);
 }
 
+/** Whoever asks a second time has no patience left. */
+const STOP_MS = 1000;
+
 /** The first signal drains, the second ends at once, as whoever waits at a terminal expects. */
-function handleSignals(service: Service, log: Logger, exit: (code: number) => void): void {
-  let isDraining = false;
-  const onSignal = (signal: NodeJS.Signals): void => {
-    if (isDraining) {
+function handleSignals(service: Service, log: Logger, exit: (code: number) => Promise<void>): void {
+  let signals = 0;
+  const onSignal = async (signal: NodeJS.Signals): Promise<void> => {
+    signals += 1;
+    if (signals === 1) {
+      sayHowToEnd(signal, log);
+      // Ctrl-C comes from a terminal, where no balancer has to catch up.
+      const isClean = await service.drain(signal, { delay: signal !== 'SIGINT' });
+      if (signals === 1) await exit(isClean ? EXIT_CLEAN : EXIT_CUT);
+    } else {
       log.warn({ signal }, 'second signal: ends now');
-      void service.stop().finally(() => exit(1));
-      return;
+      setTimeout(() => void exit(EXIT_FAILED), STOP_MS);
+      await service.stop();
+      await exit(EXIT_FAILED);
     }
-    isDraining = true;
-    sayHowToEnd(signal, log);
-    // Ctrl-C comes from a terminal, where no balancer has to catch up.
-    void service.drain(signal, { delay: signal !== 'SIGINT' }).then(() => exit(0));
   };
-  process.on('SIGTERM', onSignal);
-  process.on('SIGINT', onSignal);
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const)
+    process.on(signal, (name) => void onSignal(name));
 }
 
 /** A drain may take minutes, and whoever pressed Ctrl-C sees nothing happen. */

@@ -2,7 +2,7 @@
 
 import { Admission } from './admission/admission.js';
 import { Forecast } from './admission/forecast.js';
-import { systemClock } from './clock.js';
+import { type Cancel, systemClock } from './clock.js';
 import { createCodecs } from './codecs/codecs.js';
 import type { Config } from './config.js';
 import { drain } from './drain.js';
@@ -43,12 +43,13 @@ export interface Service {
   /** Resolves as soon as the models are loaded. */
   ready(): Promise<void>;
   /**
-   * Refuses new work after `--drain-delay`, and resolves when all that was admitted is settled and the server closed.
+   * Refuses new work after `--drain-delay`, and resolves when all that was admitted is settled and the server closed:
+   * with true, or with false where predictions or connections had to be cut.
    *
    * @param reason for the log
    * @param delay false: at once, where no balancer has to catch up
    */
-  drain(reason: string, options?: { delay: boolean }): Promise<void>;
+  drain(reason: string, options?: { delay: boolean }): Promise<boolean>;
   /** Ends everything now. */
   stop(): Promise<void>;
 }
@@ -61,6 +62,9 @@ export interface ServiceOutput {
 
 /** Of a Spot instance's last two minutes, what answers need to be sent and processes to end. */
 const SPOT_SPARE_MS = 10_000;
+
+/** A process that can't end, in a driver that hangs, must not keep the server from ending. */
+const LAST_PROCESSES_MS = 3000;
 
 /**
  * Starts the server; it listens when this resolves, and is ready when its models are loaded.
@@ -263,12 +267,14 @@ export async function startService(config: Config, { log, writeLine }: ServiceOu
     log.info('drained: refuses until it is ended');
   }
 
-  async function close(how: 'close' | 'destroy'): Promise<void> {
+  /** Gives how many connections were cut. */
+  async function close(how: 'close' | 'destroy'): Promise<number> {
     signals.stop();
-    await Promise.all([listening, admin].map((each: Listening | undefined) => each?.[how]()));
+    const servers: readonly (Listening | undefined)[] = [listening, admin];
+    const [cut = 0, cutOfAdmin = 0] = await Promise.all(servers.map((server) => server?.[how]()));
     gpu.stop();
-    await runner.stop();
-    await codecs.close();
+    await within(LAST_PROCESSES_MS, Promise.all([runner.stop(), codecs.close()]));
+    return cut + cutOfAdmin;
   }
 
   return {
@@ -281,11 +287,26 @@ export async function startService(config: Config, { log, writeLine }: ServiceOu
     ready: () => ready,
     async drain(reason, { delay } = { delay: true }) {
       log.info({ reason, ...pick(snapshot()) }, 'draining');
-      await drain({ config: drainTimes(delay), admission, forecast, queue, ledger, clock, log });
-      await close('close');
+      const lost = await drain({ config: drainTimes(delay), admission, forecast, queue, ledger, clock, log });
+      const cut = await close('close');
+      if (cut > 0)
+        log.warn({ connections: cut }, 'closed: requests that were not whole or answers not taken');
+      return lost + cut === 0;
     },
-    stop: () => close('destroy'),
+    async stop() {
+      await close('destroy');
+    },
   };
+}
+
+/** Resolves when the promise does, or when the time is over. */
+async function within(ms: number, promise: Promise<unknown>): Promise<void> {
+  let cancel: Cancel | undefined;
+  const timeout = new Promise<void>((resolve) => {
+    cancel = systemClock.after(ms, resolve);
+  });
+  await Promise.race([promise, timeout]);
+  cancel?.();
 }
 
 /** A literal IPv6 address stands in brackets (RFC 3986, 3.2.2). */

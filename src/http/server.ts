@@ -8,9 +8,11 @@ import {
   STATUS_CODES,
 } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { Express, Request } from 'express';
 import { ServiceError } from '../errors.js';
 import { expectsContinue } from './body.js';
+import { Connections } from './connections.js';
 import { frontOf, type RequestListener } from './front.js';
 import { messageClassesOf } from './message-classes.js';
 import { problemOf } from './problem.js';
@@ -24,24 +26,30 @@ export interface ServerOptions {
   readonly requestTimeoutMs: number;
 }
 
-const SWEEP_MS = 20;
+/**
+ * How long answers take that were made already when the server closes. Whoever sends half a request, or reads nothing,
+ * has had all the time to drain.
+ */
+const LAST_ANSWERS_MS = 3000;
+
+/** How long a caller may take to close a connection that ended with an answer made by hand. */
+const LINGER_MS = 2000;
 
 export interface Listening {
   readonly port: number;
-  /** Ends idle connections at once and the others as soon as they are answered. */
-  close(): Promise<void>;
+  /**
+   * Ends idle connections at once and the others as soon as they are answered, or after a few seconds.
+   * Gives how many were cut: their requests were not answered, or the answers not taken.
+   */
+  close(): Promise<number>;
   /** Ends every connection now. */
-  destroy(): Promise<void>;
+  destroy(): Promise<number>;
 }
 
 /** Rejects when the address can't be listened on. */
 export async function listen(app: Express, options: ServerOptions): Promise<Listening> {
-  const unused = new Set<Socket>();
-  const answer = frontOf(app);
-  const front: RequestListener = (request, response) => {
-    unused.delete(request.socket);
-    answer(request, response);
-  };
+  const connections = new Connections(frontOf(app));
+  const front: RequestListener = (request, response) => connections.handle(request, response);
   const server = createServer(
     {
       keepAliveTimeout: options.keepAliveTimeoutMs,
@@ -60,10 +68,10 @@ export async function listen(app: Express, options: ServerOptions): Promise<List
   // Any other expectation may be passed over (RFC 9110, 10.1.1); Node would answer 417 without a word.
   server.on('checkExpectation', front);
   server.on('clientError', answerClientError);
-  server.on('connection', (socket) => {
-    unused.add(socket);
-    socket.once('close', () => unused.delete(socket));
-  });
+  server.on('connect', refuseConnect);
+  server.on('connection', (socket) => connections.add(socket));
+  // What server.close() begins with. Node would take connections for idle whose answers are still on their way.
+  server.closeIdleConnections = () => connections.close();
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(options.port, options.host, () => {
@@ -73,27 +81,34 @@ export async function listen(app: Express, options: ServerOptions): Promise<List
   });
   return {
     port: (server.address() as AddressInfo).port,
-    close: () => closeServer(server, unused),
-    destroy: () => destroyServer(server),
+    close: () => closeServer(server, connections),
+    destroy: () => destroyServer(server, connections),
   };
 }
 
-/**
- * Connections fall idle one by one as they are answered, and Node closes only those that are idle right now; on one that
- * has brought no request yet it would wait for ever.
- */
-async function closeServer(server: Server, unused: ReadonlySet<Socket>): Promise<void> {
+async function closeServer(server: Server, connections: Connections): Promise<number> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-  server.closeIdleConnections();
-  for (const socket of unused) socket.destroy();
-  const sweep = setInterval(() => server.closeIdleConnections(), SWEEP_MS);
-  await closed.finally(() => clearInterval(sweep));
+  let cut = 0;
+  const timer = setTimeout(() => {
+    cut = connections.destroy();
+  }, LAST_ANSWERS_MS);
+  await closed.finally(() => clearTimeout(timer));
+  return cut;
 }
 
-async function destroyServer(server: Server): Promise<void> {
+async function destroyServer(server: Server, connections: Connections): Promise<number> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-  server.closeAllConnections();
+  const cut = connections.destroy();
   await closed;
+  return cut;
+}
+
+/** Node takes its hands off such a connection: nobody else would close it, or listen to its errors. */
+function refuseConnect(request: IncomingMessage, stream: Duplex): void {
+  const socket = stream as Socket;
+  socket.on('error', () => socket.destroy()).resume();
+  const message = `this is no proxy: CONNECT ${JSON.stringify(request.url?.slice(0, 100))} is not taken`;
+  endWith(new ServiceError('method_not_allowed', message), socket);
 }
 
 /** Broken HTTP reaches no route; the answer is written by hand, and the connection ends with it. */
@@ -102,12 +117,18 @@ function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
     socket.destroy();
     return;
   }
+  endWith(clientProblem(error.code), socket);
+}
+
+/** Answers by hand, without Node's HTTP, unless an answer is on its way already; then the connection ends. */
+function endWith(problem: ServiceError, socket: Socket): void {
   if (isAnswering(socket)) {
     socket.destroySoon();
     return;
   }
-  const problem = clientProblem(error.code);
   const body = JSON.stringify(problemOf(problem, ''));
+  const timer = setTimeout(() => socket.destroy(), LINGER_MS);
+  socket.once('close', () => clearTimeout(timer));
   socket.end(
     `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}\r\n` +
       'Content-Type: application/problem+json\r\n' +

@@ -1,12 +1,45 @@
 // Leaving: SIGTERM drains, a second signal ends at once, and nobody who was admitted is lost.
 
-import { describe, expect, test } from '@jest/globals';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { burn, ENDLESS, leavableBurn } from '../support/burns.js';
-import { startOneslot } from '../support/oneslot.js';
+import { BIG_OUTPUT_FACTOR, writeFixtureModels } from '../support/fixture-models.js';
+import { type Oneslot, startOneslot } from '../support/oneslot.js';
 import { RawConnection } from '../support/raw-http.js';
 import { until } from '../support/until.js';
+import { withoutKoffi } from '../support/without-koffi.js';
+
+/** The exit code of a server that ended as it was asked to, but not everyone had the whole answer. */
+const CUT = 3;
 
 const DIGIT = { image: [Array.from({ length: 8 }, () => Array(8).fill(0))] };
+
+/** Much more than the kernel holds for one connection. */
+const MUCH_BYTES = 15_000 * 4 * BIG_OUTPUT_FACTOR;
+
+let bigOutput: string;
+
+beforeAll(async () => {
+  bigOutput = await mkdtemp(join(tmpdir(), 'oneslot-shutdown-'));
+  writeFixtureModels(bigOutput, ['big-output']);
+});
+
+afterAll(async () => {
+  await rm(bigOutput, { recursive: true });
+});
+
+/** A connection that asks for an answer and reads nothing of it. */
+async function askForMuch(oneslot: Oneslot): Promise<RawConnection> {
+  const connection = await RawConnection.open(oneslot.url);
+  connection.stopReading();
+  const body = JSON.stringify({ inputs: { count: [MUCH_BYTES / 4 / BIG_OUTPUT_FACTOR] } });
+  const raw = { Accept: 'application/octet-stream', 'Content-Length': body.length };
+  connection.sendHead('/predict/big-output', raw);
+  connection.send(body);
+  return connection;
+}
 
 describe('SIGTERM', () => {
   test('turns readiness off at once and goes on serving through the delay', async () => {
@@ -49,7 +82,7 @@ describe('SIGTERM', () => {
       status: 500,
       body: { code: 'runner_crashed', retryable: true },
     });
-    expect(await oneslot.exited).toEqual({ code: 0, signal: null });
+    expect(await oneslot.exited).toEqual({ code: CUT, signal: null });
   });
 
   test('ends an idle server at once, keep-alive connections included', async () => {
@@ -95,12 +128,64 @@ describe('SIGTERM', () => {
     }
   });
 
+  test('is not held up by half a second request on a connection that had an answer', async () => {
+    await using oneslot = await startOneslot({ args: ['--drain-delay', '0'] });
+    const halves = ['GET /heal', 'GET /healthz HTTP/1.1\r\nHost: x\r\nX-A: ', 'POST /predict HTTP/1.1\r\n'];
+    for (const half of halves) {
+      const connection = await RawConnection.open(oneslot.url);
+      connection.send('GET /healthz HTTP/1.1\r\nHost: test\r\n\r\n');
+      await connection.hears('alive');
+      connection.send(half);
+    }
+    expect((await oneslot.get('/healthz')).status).toBe(200);
+    expect(await oneslot.signal('SIGTERM')).toEqual({ code: 0, signal: null });
+  });
+
+  test('ends, and says with its exit code that it cut something, where a body stops on its way', async () => {
+    await using oneslot = await startOneslot({ args: ['--drain-delay', '0', '--drain-timeout', '1'] });
+    using stopped = await RawConnection.open(oneslot.url);
+    stopped.sendHead('/predict/digits', { 'Content-Length': 1000 });
+    stopped.send('{"inputs"');
+    await until(async () => (await oneslot.metric('oneslot_receiving')) === 1);
+    expect(await oneslot.signal('SIGTERM')).toEqual({ code: CUT, signal: null });
+    expect(stopped.received).toContain('"draining"');
+  });
+
+  test('ends, and says with its exit code that it cut something, where nobody reads an answer', async () => {
+    const args = ['--drain-delay', '0', '--drain-timeout', '1'];
+    await using oneslot = await startOneslot({ models: bigOutput, args });
+    using deaf = await askForMuch(oneslot);
+    await until(async () => (await oneslot.metric('oneslot_sending')) === 1);
+    expect(await oneslot.signal('SIGTERM')).toEqual({ code: CUT, signal: null });
+    expect(deaf.received).toBe('');
+  });
+
+  test('lets a caller read the answer that is on its way', async () => {
+    await using oneslot = await startOneslot({ models: bigOutput, args: ['--drain-delay', '0'] });
+    using slow = await askForMuch(oneslot);
+    await until(async () => (await oneslot.metric('oneslot_sending')) === 1);
+    oneslot.child.kill('SIGTERM');
+    await oneslot.logs(({ msg }) => msg === 'draining');
+    slow.startReading();
+    await slow.closed();
+    expect(slow.received.length).toBeGreaterThan(MUCH_BYTES);
+    expect(await oneslot.exited).toEqual({ code: 0, signal: null });
+  });
+
   test('takes the runner along', async () => {
     await using oneslot = await startOneslot({ args: ['--drain-delay', '0'] });
     const pid = await until(() => oneslot.runnerPid);
     await oneslot.signal('SIGTERM');
     expect(() => process.kill(pid, 0)).toThrow('ESRCH');
   });
+});
+
+test('a hang-up drains too', async () => {
+  await using oneslot = await startOneslot({ args: ['--drain-delay', '0'] });
+  const running = burn(oneslot, 3000);
+  await oneslot.running();
+  expect(await oneslot.signal('SIGHUP')).toEqual({ code: 0, signal: null });
+  expect((await running).status).toBe(200);
 });
 
 test('Ctrl-C waits for no balancer, but for whoever was admitted', async () => {
@@ -124,3 +209,45 @@ test('a second signal ends at once, in the middle of a run', async () => {
   expect(await long.answer).toBeUndefined();
   expect(() => process.kill(runner, 0)).toThrow('ESRCH');
 });
+
+describe('a log that nobody reads', () => {
+  test('holds up neither health nor predictions, nor the end', async () => {
+    await using oneslot = await startOneslot({ args: ['--drain-delay', '0'] });
+    await fillLog(oneslot);
+    expect((await oneslot.get('/healthz')).status).toBe(200);
+    expect((await oneslot.predict('digits', DIGIT)).status).toBe(200);
+    expect(await oneslot.signal('SIGTERM')).toEqual({ code: 0, signal: null });
+  });
+
+  test('does not hold up a second signal', async () => {
+    await using oneslot = await startOneslot();
+    await fillLog(oneslot);
+    oneslot.child.kill('SIGTERM');
+    await until(async () => !(await oneslot.isReady()));
+    expect(await oneslot.signal('SIGTERM')).toEqual({ code: 1, signal: null });
+  });
+
+  test('holds up no end where there is no koffi', async () => {
+    await using oneslot = await startOneslot({ args: ['--drain-delay', '0'], env: withoutKoffi });
+    await fillLog(oneslot);
+    expect(await oneslot.signal('SIGTERM')).toEqual({ code: null, signal: 'SIGKILL' });
+  });
+
+  test('says how many lines are lost, once it is read again', async () => {
+    await using oneslot = await startOneslot();
+    await fillLog(oneslot, 800);
+    oneslot.child.stdout!.resume();
+    const { lines } = await oneslot.logs(({ msg }) => msg.includes('lines of this log are lost'));
+    const written = () => oneslot.logged('prediction').length;
+    await until(() => written() + (lines as number) === 8000);
+  });
+});
+
+/** Nobody reads the log, and more is written to it than a pipe holds. */
+async function fillLog(oneslot: Oneslot, each = 200): Promise<void> {
+  oneslot.child.stdout!.pause();
+  const clients = Array.from({ length: 10 }, async () => {
+    for (let i = 0; i < each; i++) await oneslot.predict('no-such-model', {});
+  });
+  await Promise.all(clients);
+}

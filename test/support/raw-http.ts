@@ -28,6 +28,15 @@ export class RawConnection implements Disposable {
     return connection;
   }
 
+  /** Takes nothing more of what the other side sends. */
+  stopReading(): void {
+    this.#socket.pause();
+  }
+
+  startReading(): void {
+    this.#socket.resume();
+  }
+
   send(text: string | Uint8Array): void {
     this.#socket.write(text);
   }

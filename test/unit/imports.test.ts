@@ -30,7 +30,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['tensor-json.ts'],
   ['json'],
   ['workload.ts', 'nearest.ts'],
-  ['errors.ts', 'tensor.ts', 'clock.ts', 'memory.ts', 'shared-memory.ts'],
+  ['errors.ts', 'tensor.ts', 'clock.ts', 'memory.ts', 'shared-memory.ts', 'process-end.ts'],
 ];
 
 /** Package → the only place that imports it at run time. */
@@ -42,7 +42,7 @@ const IMPORTERS: Readonly<Record<string, RegExp>> = {
   sharp: /^codecs\//,
   piscina: /^codecs\//,
   pino: /^log\.ts$/,
-  koffi: /^(shared-memory|runner\/shared-threads)\.ts$/,
+  koffi: /^(shared-memory|process-end|runner\/shared-threads)\.ts$/,
   commander: /^(main|config|option-kinds|plan\/options)\.ts$/,
 };
 
