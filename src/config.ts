@@ -3,6 +3,7 @@
 
 import { Option } from 'commander';
 import type { ProviderChoice } from './model-repository/model.js';
+import type { Requirement } from './model-repository/models.js';
 import {
   boolean,
   bytes,
@@ -37,6 +38,12 @@ const namespace = kind('a name of letters, digits and . _ - / # : that does not 
   /^(?!AWS\/|:)[\w.\-/#:]{1,255}$/.test(value) ? value : undefined,
 );
 
+const requirement = kind('all, any, or names with commas between', (value): Requirement | undefined => {
+  if (value === 'all' || value === 'any') return value;
+  const names = value.split(',').map((name) => name.trim());
+  return names.includes('') ? undefined : names;
+});
+
 /** Options by the name of what they set. Times are seconds on the command line and milliseconds within. */
 const OPTIONS = {
   modelsDir: {
@@ -49,6 +56,12 @@ const OPTIONS = {
     flag: '--default-model <name>',
     kind: text,
     help: 'The model that POST /predict means where there are several',
+  },
+  requireModels: {
+    flag: '--require-models <which>',
+    fallback: 'all',
+    kind: requirement,
+    help: 'Which models must load for the server to start; those that do not are refused, and the others served',
   },
   host: { flag: '--host <address>', fallback: '0.0.0.0', kind: text, help: 'Address to listen on' },
   port: {
@@ -161,7 +174,7 @@ const OPTIONS = {
     flag: '--load-timeout <seconds>',
     fallback: '900',
     kind: seconds(0.001, 7 * DAY_S),
-    help: 'Hard limit of loading the models; the runner is then replaced',
+    help: 'Hard limit of loading one model; the runner is then replaced, and that model tried again later',
   },
   ageMs: {
     flag: '--age-seconds <seconds>',

@@ -97,6 +97,7 @@ export const ERRORS = {
   },
   draining: { status: 503, retryable: true, outcome: 'refused', title: 'This replica is shutting down' },
   not_ready: { status: 503, retryable: true, outcome: 'refused', title: 'This replica is not ready' },
+  model_not_ready: { status: 503, retryable: true, outcome: 'refused', title: 'This model is not loaded' },
   expired_in_queue: {
     status: 504,
     retryable: true,

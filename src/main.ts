@@ -80,12 +80,18 @@ async function serve(parsed: Record<string, unknown>): Promise<void> {
   process.on('uncaughtException', crash);
   process.on('unhandledRejection', crash);
   if (unknownVariables.length > 0) log.warn({ variables: unknownVariables }, 'unknown variables are ignored');
-  const service = await startService(config, { log, writeLine }).catch((error: Error) => {
+  const complain = (error: Error): undefined => {
     process.stderr.write(`oneslot: ${error.message}\n`);
-    return undefined;
+  };
+  const service = await startService(config, { log, writeLine }).catch(complain);
+  if (service === undefined) return await exit(EXIT_FAILED);
+  handleSignals(service, log, exit);
+  await service.ready().catch(async (error: Error) => {
+    log.fatal({ reason: error.message }, 'oneslot ends: what it requires can not be loaded');
+    complain(error);
+    await service.stop();
+    await exit(EXIT_FAILED);
   });
-  if (service === undefined) await exit(EXIT_FAILED);
-  else handleSignals(service, log, exit);
 }
 
 /** Whoever asks a second time has no patience left. */

@@ -27,6 +27,7 @@ export const RESTART_REASONS = [
   'run_timeout',
   'device_error',
   'load_failed',
+  'load_timeout',
 ] as const;
 export type RestartReason = (typeof RESTART_REASONS)[number];
 

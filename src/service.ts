@@ -17,14 +17,16 @@ import { Ledger } from './ledger.js';
 import type { Logger } from './log.js';
 import { NvidiaSmi } from './metrics/gpu.js';
 import { createMetrics } from './metrics/metrics.js';
+import { failureText, hopelessText } from './model-repository/failure-text.js';
 import type { LoadReport } from './model-repository/model.js';
 import { Models } from './model-repository/models.js';
 import { findModels } from './model-repository/repository.js';
 import type { Snapshot } from './observer.js';
 import { Positions } from './queue/positions.js';
 import { Queue } from './queue/queue.js';
+import { ModelHost } from './runner/host.js';
 import { InputMemory } from './runner/input-memory.js';
-import { Runner, type RunnerMemory } from './runner/runner.js';
+import type { RunnerMemory, RunnerState } from './runner/runner.js';
 import { OrcaReport } from './scaling/orca-report.js';
 import { BusyMeter } from './scaling/scaling.js';
 import { Signals } from './scaling/signals.js';
@@ -40,7 +42,10 @@ export interface Service {
   /** The runner's process id, while there is one. */
   readonly runnerPid: number | undefined;
   snapshot(): Snapshot;
-  /** Resolves as soon as the models are loaded. */
+  /**
+   * Resolves as soon as the models that are required are loaded. Rejects with an Error that lists all that are not, once
+   * one of the required has failed for good before that; the server goes on and is not ready.
+   */
   ready(): Promise<void>;
   /**
    * Refuses new work after `--drain-delay`, and resolves when all that was admitted is settled and the server closed:
@@ -72,41 +77,51 @@ const LAST_PROCESSES_MS = 3000;
  */
 export async function startService(config: Config, { log, writeLine }: ServiceOutput): Promise<Service> {
   const clock = systemClock;
-  const models = new Models(
-    await findModels(config.modelsDir, (message) => log.warn(message)),
-    config.defaultModel,
-  );
+  const { requireModels: required, defaultModel, provider } = config;
+  const repository = await findModels(config.modelsDir, (message) => log.warn(message));
+  const models = new Models(repository, { required, defaultModel, provider });
   const estimator = new Estimator();
   const busyMeter = new BusyMeter(clock);
   const gpu = new NvidiaSmi({ clock, log });
-  const metrics = createMetrics({ snapshot, models: models.files.map(({ name }) => name), gpu, log });
+  const metrics = createMetrics({ snapshot, models: models.names, gpu, log });
   const { observer } = metrics;
   const ledger = new Ledger(observer, clock);
   const codecs = createCodecs(config);
 
   const memory = runnerMemory(config.sharedMemoryBytes, log);
 
-  const runner: Runner = new Runner({
+  let onReady: () => void = () => {};
+  let onHopeless: (error: Error) => void = () => {};
+  const ready = new Promise<void>((resolve, reject) => {
+    onReady = resolve;
+    onHopeless = reject;
+  });
+  // Whoever asks is told; nobody has to ask.
+  ready.catch(() => {});
+
+  const modelHost: ModelHost = new ModelHost({
+    config,
+    models,
     memory,
-    settings: {
-      models: models.files,
-      provider: config.provider,
-      deviceId: config.deviceId,
-      requireGpu: config.requireGpu,
-      intraOpThreads: config.intraOpThreads,
-      maxAnswerBytes: config.maxAnswerBytes,
-    },
-    loadTimeoutMs: config.loadTimeoutMs,
+    clock,
     log,
+    isIdle: () => ledger.queued + ledger.running === 0,
     listener: {
-      loaded(reports) {
-        models.loaded(reports);
-        for (const { name, warmup } of reports) {
-          for (const runMs of warmup?.runMs ?? []) estimator.observe(name, warmup!.workload, runMs);
-        }
+      loading: (expectedMs) => slot.loading(expectedMs),
+      modelLoaded(report) {
+        const { name, warmup } = report;
+        for (const runMs of warmup?.runMs ?? []) estimator.observe(name, warmup!.workload, runMs);
+        logModel(log, report);
+        refuseOutdated(name);
+      },
+      modelFailed(name) {
+        refuseOutdated(name);
+        if (runner.state.kind === 'up') endIfHopeless();
+      },
+      loaded() {
+        if (models.settle()) onReady();
+        else endIfHopeless();
         slot.loaded();
-        logModels(log, reports);
-        onReady();
       },
       started: (start) => slot.started(start),
       ended: (end, outputs) => slot.ended(end, outputs),
@@ -114,9 +129,9 @@ export async function startService(config: Config, { log, writeLine }: ServiceOu
         observer.runnerRestarted(reason);
         slot.lost(reason, death);
       },
-      failed: (message) => models.failed(message),
     },
   });
+  const { runner } = modelHost;
   const slot = new Slot({ runner, estimator, observer, busyMeter, clock, runTimeoutMs: config.runTimeoutMs });
   const queue: Queue = new Queue({
     ageMs: config.ageMs,
@@ -150,7 +165,7 @@ export async function startService(config: Config, { log, writeLine }: ServiceOu
     observer,
     clock,
   });
-  const operationsOptions = { snapshot, models, estimator, whyNotReady };
+  const operationsOptions = { snapshot, models, estimator, clock, whyNotReady };
   const routes: Routes = {
     predict: predictHandler({
       admission,
@@ -192,14 +207,10 @@ export async function startService(config: Config, { log, writeLine }: ServiceOu
     adminPort === undefined
       ? undefined
       : await listen(createAdminApp(routes, app), { ...server, port: adminPort });
-  let onReady: () => void = () => {};
-  const ready = new Promise<void>((resolve) => {
-    onReady = resolve;
-  });
   const url = urlOf(host, listening.port);
   const adminUrl = urlOf(host, (admin ?? listening).port);
-  log.info({ url, adminUrl, models: models.files.map(({ name }) => name) }, 'listening');
-  runner.start();
+  log.info({ url, adminUrl, models: models.names }, 'listening');
+  modelHost.start();
   /** When a Spot instance is taken away, once that is known. */
   let leaveByMs: number | undefined;
   const signals = new Signals({
@@ -215,11 +226,26 @@ export async function startService(config: Config, { log, writeLine }: ServiceOu
     onSpotNotice: (notice) => void leaveSpot(notice).catch((err) => log.error({ err }, 'drain failed')),
   });
 
+  /** Whoever was read for what is not loaded any more. */
+  function refuseOutdated(model: string): void {
+    for (const prediction of [...queue.inOrder()]) {
+      const refusal = prediction.model.name === model ? admission.refusalOf(prediction) : undefined;
+      if (refusal !== undefined) prediction.fail(refusal);
+    }
+  }
+
+  function endIfHopeless(): void {
+    if (models.isHopeless) onHopeless(new Error(hopelessText(models.entries)));
+  }
+
   function whyNotReady(): string[] {
     const reasons: string[] = [];
     if (admission.isDraining) reasons.push('draining');
-    if (models.whyNotReady !== undefined) reasons.push(models.whyNotReady);
-    else if (runner.state.kind !== 'up') reasons.push(`runner ${runner.state.kind.replace('_', ' ')}`);
+    const { missing } = models;
+    const failed = missing.filter(({ state }) => state.kind === 'failed');
+    reasons.push(...failed.map(failureText));
+    if (failed.length === 0 && missing.length > 0) reasons.push('the models are being loaded');
+    if (runner.state.kind !== 'up') reasons.push(runnerText(runner.state));
     return reasons;
   }
 
@@ -246,7 +272,9 @@ export async function startService(config: Config, { log, writeLine }: ServiceOu
       busyRatio: busyMeter.ratio,
       ready: whyNotReady().length === 0,
       draining: admission.isDraining,
-      models: models.list().map(({ name, version, provider }) => ({ name, version, provider, loaded: true })),
+      models: models.entries.map(({ name, version = '', provider, state }) => {
+        return { name, version, provider, loaded: state.kind === 'ready' };
+      }),
     };
   }
 
@@ -273,7 +301,7 @@ export async function startService(config: Config, { log, writeLine }: ServiceOu
     const servers: readonly (Listening | undefined)[] = [listening, admin];
     const [cut = 0, cutOfAdmin = 0] = await Promise.all(servers.map((server) => server?.[how]()));
     gpu.stop();
-    await within(LAST_PROCESSES_MS, Promise.all([runner.stop(), codecs.close()]));
+    await within(LAST_PROCESSES_MS, Promise.all([modelHost.stop(), codecs.close()]));
     return cut + cutOfAdmin;
   }
 
@@ -328,14 +356,18 @@ function runnerMemory(bytes: number, log: Logger): RunnerMemory | undefined {
   }
 }
 
-function logModels(log: Logger, reports: readonly LoadReport[]): void {
-  for (const { name, version, provider, nodes, loadMs, batch, warnings } of reports) {
-    const proof = batch && {
-      batch: { samples: batch.samples, batches: batch.batches, largest: batch.largest },
-    };
-    log.info({ model: name, version, provider, nodes, loadMs: Math.round(loadMs), ...proof }, 'model loaded');
-    for (const warning of warnings) log.warn({ model: name }, warning);
-  }
+function runnerText(state: RunnerState): string {
+  const kind = `runner ${state.kind.replace('_', ' ')}`;
+  return 'failure' in state ? `${kind}: ${state.failure}` : kind;
+}
+
+function logModel(log: Logger, report: LoadReport): void {
+  const { name, version, provider, nodes, loadMs, batch, warnings } = report;
+  const proof = batch && {
+    batch: { samples: batch.samples, batches: batch.batches, largest: batch.largest },
+  };
+  log.info({ model: name, version, provider, nodes, loadMs: Math.round(loadMs), ...proof }, 'model loaded');
+  for (const warning of warnings) log.warn({ model: name }, warning);
 }
 
 const pick = ({ receiving, queued, running }: Snapshot) => ({ receiving, queued, running });

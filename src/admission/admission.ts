@@ -7,7 +7,7 @@ import type { Span } from '../estimator/backlog.js';
 import type { Estimator } from '../estimator/estimator.js';
 import type { Ledger } from '../ledger.js';
 import type { Model } from '../model-repository/model.js';
-import type { Models } from '../model-repository/models.js';
+import type { ModelEntry, Models } from '../model-repository/models.js';
 import type { Observer } from '../observer.js';
 import { Prediction, type Work } from '../prediction.js';
 import type { Queue } from '../queue/queue.js';
@@ -27,7 +27,7 @@ export interface AdmissionLimits extends ReceivingLimits {
 
 export interface AdmissionOptions {
   readonly limits: AdmissionLimits;
-  readonly models: Pick<Models, 'areLoaded' | 'whyNotReady' | 'get'>;
+  readonly models: Pick<Models, 'isServing' | 'missing' | 'get' | 'isCurrent'>;
   readonly ledger: Ledger;
   readonly queue: Queue;
   readonly forecast: Forecast;
@@ -119,18 +119,32 @@ export class Admission {
 
   /**
    * The model of this name, or the default one.
-   * @throws ServiceError `draining`, `not_ready`, `model_not_found`, or `bad_request` where a name is needed.
+   * @throws ServiceError `draining`, `not_ready`, `model_not_found`, `model_not_ready`, or `bad_request` where a name is
+   * needed.
    */
   open(name: string | undefined): Model {
-    const { models, forecast } = this.#options;
+    const { models } = this.#options;
     if (this.#endsMs !== undefined) throw this.#draining('another one will answer');
-    if (models.areLoaded) return models.get(name);
-    const rest = models.whyNotReady === undefined ? forecast.rest : NEVER;
-    const comeBack = this.#advice.forLoad(rest);
-    // The reason may name files of this machine: /readyz and the log tell it to whoever operates it.
-    const message =
-      models.whyNotReady === undefined ? 'the models are being loaded' : 'the models could not be loaded yet';
-    throw this.#refusal('not_ready', message, { urgency: LAST_URGENCY, comeBack });
+    if (!models.isServing) throw this.#notReady();
+    const entry = models.get(name);
+    if (entry.state.kind === 'ready') return entry.state.model;
+    throw this.#modelNotReady(entry);
+  }
+
+  /**
+   * What to tell one that waits for its run, or whose body arrives, where its model is not the one any more that it was
+   * read for.
+   */
+  refusalOf({ model }: Prediction): ServiceError | undefined {
+    const { models } = this.#options;
+    if (models.isCurrent(model)) return undefined;
+    const entry = models.get(model.name);
+    if (entry.state.kind !== 'ready') return this.#modelNotReady(entry);
+    const message = `model ${model.name} was replaced while this waited, and takes or gives something else now: send it again`;
+    return this.#refusal('model_not_ready', message, {
+      urgency: LAST_URGENCY,
+      comeBack: this.#advice.elsewhere(),
+    });
   }
 
   /**
@@ -179,11 +193,14 @@ export class Admission {
 
   /**
    * The body is whole and decoded: holds its real size and run time against the limits, and puts it in line.
-   * @throws ServiceError `queue_bytes_full`, `deadline_unattainable`, `draining`; the prediction is then still receiving.
+   * @throws ServiceError `model_not_ready`, `queue_bytes_full`, `deadline_unattainable`, `draining`; the prediction is
+   * then still receiving.
    */
   enter(prediction: Prediction, work: Work, bytes: number): void {
     const { estimator, queue } = this.#options;
     const { model } = prediction;
+    const outdated = this.refusalOf(prediction);
+    if (outdated !== undefined) throw outdated;
     prediction.estimate = estimator.estimate(model.name, work.workload);
     if (bytes > prediction.bytes) this.receiving.grow(prediction, bytes - prediction.bytes);
     else prediction.resize(bytes);
@@ -268,6 +285,33 @@ export class Admission {
     if (endMs > this.#endsMs) throw this.#draining('its turn would come too late');
   }
 
+  #notReady(): ServiceError {
+    const failed = this.#options.models.missing.find(({ state }) => state.kind === 'failed');
+    const message = failed === undefined ? 'the models are being loaded' : notLoaded(failed);
+    const comeBack = this.#advice.forLoad(this.#loadRest(failed));
+    return this.#refusal('not_ready', message, { urgency: LAST_URGENCY, comeBack });
+  }
+
+  /** Where no further try can mend it, no time to come back would make sense. */
+  #modelNotReady(entry: ModelEntry): ServiceError {
+    const { state } = entry;
+    const isPermanent = state.kind === 'failed' && state.failure.isPermanent;
+    return this.#refusal('model_not_ready', notLoaded(entry), {
+      urgency: LAST_URGENCY,
+      comeBack: isPermanent ? undefined : this.#advice.forLoad(this.#loadRest(entry)),
+      ...(isPermanent && { retryable: false }),
+    });
+  }
+
+  /** Until one that failed is tried again; else until the runner has loaded. */
+  #loadRest(entry: ModelEntry | undefined): Span {
+    const { forecast, clock } = this.#options;
+    if (entry?.state.kind !== 'failed') return forecast.rest;
+    const { retryAtMs } = entry.state;
+    if (retryAtMs === undefined) return NEVER;
+    return { knownMs: Math.max(0, retryAtMs - clock.nowMs()), isComplete: true };
+  }
+
   #draining(message: string): ServiceError {
     const refusal = { urgency: LAST_URGENCY, comeBack: this.#advice.elsewhere() };
     return this.#refusal('draining', `this replica is shutting down; ${message}`, refusal);
@@ -309,5 +353,10 @@ const NEVER: Span = { knownMs: 0, isComplete: false };
 
 /** The span where it is a prediction. */
 const known = ({ knownMs, isComplete }: Span): number | undefined => (isComplete ? knownMs : undefined);
+
+function notLoaded({ name, state }: ModelEntry): string {
+  if (state.kind !== 'failed') return `model ${name} is being loaded`;
+  return `model ${name} could not be loaded: ${state.failure.told}`;
+}
 
 const seconds = (ms: number): string => `${(ms / 1000).toFixed(3)} s`;

@@ -1,9 +1,11 @@
 // What operators and platforms read: health, readiness, metrics, the scaling signal, the models. None waits for a run.
 
 import type { RequestHandler } from 'express';
+import type { Clock } from '../clock.js';
 import type { Estimator } from '../estimator/estimator.js';
+import { failureText } from '../model-repository/failure-text.js';
 import type { Model } from '../model-repository/model.js';
-import type { Models } from '../model-repository/models.js';
+import type { ModelEntry, Models } from '../model-repository/models.js';
 import type { Snapshot } from '../observer.js';
 import { scalingReport } from '../scaling/scaling.js';
 
@@ -11,6 +13,7 @@ export interface OperationsOptions {
   readonly snapshot: () => Snapshot;
   readonly models: Models;
   readonly estimator: Estimator;
+  readonly clock: Pick<Clock, 'nowMs'>;
   /** What keeps this replica from being ready; empty when it is. */
   readonly whyNotReady: () => readonly string[];
 }
@@ -21,10 +24,14 @@ export const healthz: RequestHandler = function healthz(_request, response) {
 };
 
 /** Models loaded, runner up, not draining. Never a sign of being busy. */
-export function readyz({ whyNotReady }: OperationsOptions): RequestHandler {
+export function readyz({ whyNotReady, models }: OperationsOptions): RequestHandler {
   return function readyz(_request, response) {
     const reasons = whyNotReady();
-    response.status(reasons.length === 0 ? 200 : 503).json({ ready: reasons.length === 0, reasons });
+    const isReady = reasons.length === 0;
+    const notLoaded = models.entries.filter(({ state }) => state.kind === 'failed').map(failureText);
+    response
+      .status(isReady ? 200 : 503)
+      .json({ ready: isReady, reasons, ...(notLoaded.length > 0 && { notLoaded }) });
   };
 }
 
@@ -34,24 +41,45 @@ export function scaling({ snapshot }: OperationsOptions): RequestHandler {
   };
 }
 
-export function modelList({ models, estimator }: OperationsOptions): RequestHandler {
+export function modelList(options: OperationsOptions): RequestHandler {
   return function modelList(_request, response) {
-    response.json({ models: models.list().map((model) => describe(model, estimator)) });
+    response.json({ models: options.models.entries.map((entry) => describe(entry, options)) });
   };
 }
 
-export function modelDetails({ models, estimator }: OperationsOptions): RequestHandler {
+export function modelDetails(options: OperationsOptions): RequestHandler {
   return function modelDetails(request, response) {
-    response.json(describe(models.get(String(request.params.model)), estimator));
+    response.json(describe(options.models.get(String(request.params.model)), options));
   };
 }
 
-function describe(model: Model, estimator: Estimator): Record<string, unknown> {
+function describe(entry: ModelEntry, options: OperationsOptions): Record<string, unknown> {
+  const { name, version, provider, state, changedOnDisk } = entry;
+  if (state.kind === 'ready') return describeReady(state.model, changedOnDisk, options.estimator);
+  return {
+    name,
+    version,
+    provider,
+    state: state.kind,
+    ...(state.kind === 'failed' && failureOf(state, options)),
+  };
+}
+
+type Failed = Extract<ModelEntry['state'], { kind: 'failed' }>;
+
+function failureOf({ failure, retryAtMs }: Failed, { clock }: OperationsOptions): Record<string, unknown> {
+  if (retryAtMs === undefined) return { reason: failure.reason };
+  return { reason: failure.reason, retryInMs: Math.max(0, Math.round(retryAtMs - clock.nowMs())) };
+}
+
+function describeReady(model: Model, changedOnDisk: boolean, estimator: Estimator): Record<string, unknown> {
   const { name, version, settings, signature, provider, nodes, loadMs } = model;
   const typical = estimator.typical(name);
   return {
     name,
     version,
+    state: 'ready',
+    ...(changedOnDisk && { changedOnDisk }),
     ...(settings.description !== undefined && { description: settings.description }),
     inputs: signature.inputs,
     outputs: signature.outputs,

@@ -83,11 +83,43 @@ export interface ModelFiles {
   readonly settings: ModelSettings;
 }
 
+/** Where a model lies, and the version to serve; without one, the highest. */
+export interface ModelPlace {
+  readonly name: string;
+  /** Absolute path of the folder that holds the versions and model.json. */
+  readonly folder: string;
+  readonly version?: string;
+}
+
+/** A model as found on disk at one moment. */
+export interface FoundModel extends ModelFiles {
+  readonly folder: string;
+  /** Stands for the content of all its files; see `stampOf`. */
+  readonly stamp: string;
+}
+
+/** Why a model can't be served. */
+export interface LoadFailure {
+  /** For operators: may name paths. */
+  readonly reason: string;
+  /** For callers: without paths. */
+  readonly told: string;
+  /** Whether no further try can mend it, as long as its files stay as they are. */
+  readonly isPermanent: boolean;
+}
+
+/** A model that was likely meant to be served, and can't be as it lies there. */
+export interface BadModel extends ModelPlace {
+  readonly failure: LoadFailure;
+  /** Of its files, where they can be read. */
+  readonly stamp?: string;
+}
+
 /** What the runner found on loading a model. */
 export interface LoadReport {
   readonly name: string;
   readonly version: string;
-  /** Differs where the model's file is not the one any more that this is told of. */
+  /** Of the files that were loaded. */
   readonly stamp: string;
   readonly signature: Signature;
   readonly provider: Provider;

@@ -4,9 +4,11 @@
 import { open } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { isOnnx, kindOf, type Listing, list } from './folder.js';
+import { loadFailure } from './load-failure.js';
 import { explainMissing } from './missing-model.js';
-import type { ModelFiles } from './model.js';
+import type { BadModel, FoundModel, ModelPlace } from './model.js';
 import { readSettings } from './settings.js';
+import { stampOf } from './stamp.js';
 import { readTritonConfig, TRITON_CONFIG, type TritonConfig } from './triton-config.js';
 import { versionsOf } from './version.js';
 
@@ -18,26 +20,55 @@ const LAYOUT = '<name>/<version>/model.onnx, where <version> is a positive numbe
 /** A name is part of a URL and the label of a metric. */
 const SAFE_NAME = /^[A-Za-z0-9._-]+$/;
 
+/** What a models folder holds, each list in the order of names. */
+export interface Repository {
+  readonly models: readonly FoundModel[];
+  /** Those that were likely meant to be served and can't be. */
+  readonly bad: readonly BadModel[];
+}
+
 /**
  * The models in a folder, by name, each in its highest version that holds an ONNX file.
  *
- * Rejects with an Error that names the folder and what is missing or wrong there: no folder, no model at all, a model
- * that was likely meant to be served and can't be, or a wrong model.json.
+ * Rejects with an Error that names the folder and what is wrong there as a whole: no folder, or no model at all.
  */
-export async function findModels(modelsDir: string, warn: Warn = () => {}): Promise<readonly ModelFiles[]> {
+export async function findModels(modelsDir: string, warn: Warn = () => {}): Promise<Repository> {
   const root = resolve(modelsDir);
   const { folders, files } = await listRoot(root);
   for (const file of files.filter(isOnnx)) {
     const place = join(root, file.slice(0, -'.onnx'.length), '1', 'model.onnx');
     warn(`${join(root, file)} is not served: put it at ${place}`);
   }
-  const models: ModelFiles[] = [];
+  const models: FoundModel[] = [];
+  const bad: BadModel[] = [];
   for (const name of folders) {
-    const model = await findModel(join(root, name), name, warn);
-    if (model !== undefined) models.push(model);
+    const found = await lookAt({ name, folder: join(root, name) }, warn);
+    if (found === undefined) continue;
+    if ('failure' in found) bad.push(found);
+    else models.push(found);
   }
-  if (models.length === 0) throw new Error(`there is no model in ${root}; looked for ${LAYOUT}`);
-  return models;
+  if (models.length + bad.length === 0) throw new Error(`there is no model in ${root}; looked for ${LAYOUT}`);
+  return { models, bad };
+}
+
+/**
+ * What lies at a model's place now. Never rejects: what is wrong there is the answer.
+ *
+ * @returns undefined where the folder holds nothing to serve.
+ */
+export async function lookAt(
+  place: ModelPlace,
+  warn: Warn = () => {},
+): Promise<FoundModel | BadModel | undefined> {
+  let stamp: string | undefined;
+  try {
+    // Before anything is read: what is written meanwhile shows when the model has been loaded.
+    stamp = await stampOf(place.folder);
+    return await findModel(place, warn);
+  } catch (error) {
+    const reason = (error as Error).message;
+    return { ...place, failure: loadFailure(reason, place.folder), ...(stamp !== undefined && { stamp }) };
+  }
 }
 
 const LIST_ERRORS: Readonly<Record<string, string>> = {
@@ -55,8 +86,8 @@ async function listRoot(root: string): Promise<Listing> {
   }
 }
 
-/** @returns undefined where the folder holds nothing to serve. */
-async function findModel(folder: string, name: string, warn: Warn): Promise<ModelFiles | undefined> {
+async function findModel(place: ModelPlace, warn: Warn): Promise<FoundModel | undefined> {
+  const { name, folder } = place;
   const config = await readTritonConfig(folder);
   const { modelFile, otherBackend } = config;
   if (otherBackend !== undefined) {
@@ -66,7 +97,7 @@ async function findModel(folder: string, name: string, warn: Warn): Promise<Mode
     return undefined;
   }
   const listing = await list(folder);
-  const versions = versionsOf(listing.folders);
+  const versions = place.version === undefined ? versionsOf(listing.folders) : [place.version];
   const found = await highestVersion(folder, versions, modelFile);
   if (found === undefined) {
     const warning = await explainMissing({ folder, listing, versions, modelFile });
@@ -76,7 +107,8 @@ async function findModel(folder: string, name: string, warn: Warn): Promise<Mode
   checkName(folder, name);
   for (const doubt of versionDoubts(found.version, versions, config))
     warn(`model ${name} is served in ${doubt}`);
-  return { name, ...found, settings: await readSettings(folder) };
+  const stamp = await stampOf(folder, found.version);
+  return { name, folder, ...found, stamp, settings: await readSettings(folder) };
 }
 
 function checkName(folder: string, name: string): void {

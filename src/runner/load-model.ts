@@ -1,19 +1,22 @@
 // Loading a model in the runner: a session on the provider asked for, proved by a profiled warm-up run.
 
-import { stat } from 'node:fs/promises';
 import type * as Ort from 'onnxruntime-node';
 import { monotonicMs } from '../clock.js';
 import { batchAxis } from '../model-repository/batch-axis.js';
 import { checkSettings } from '../model-repository/check-settings.js';
 import { isUnknownSize } from '../model-repository/dimension-names.js';
+import { isPassing, loadFailure } from '../model-repository/load-failure.js';
 import type {
   BatchProved,
+  FoundModel,
+  LoadFailure,
   LoadReport,
   ModelFiles,
   ModelSettings,
   Provider,
   ProviderChoice,
 } from '../model-repository/model.js';
+import { stampOf } from '../model-repository/stamp.js';
 import { ELEMENT_TYPES, type ElementType, type Signature, type TensorSpec, type Tensors } from '../tensor.js';
 import { workloadOf } from '../workload.js';
 import { proveBatch } from './batch-proof.js';
@@ -24,6 +27,7 @@ import { Profile } from './profile.js';
 import type { RunnerSettings } from './protocol.js';
 import { proveProvider } from './provider-proof.js';
 import { runTensors } from './run.js';
+import { faultOf } from './run-failure.js';
 import { sampleShapes } from './sample-shapes.js';
 import { type SessionSettings, sessionOptions } from './session-options.js';
 import { ranksToTry, warmupInputs } from './warmup.js';
@@ -34,27 +38,63 @@ const TIMED_WARMUP_RUNS = 2;
 const GPU_PROVIDERS: readonly Provider[] = ['cuda', 'webgpu'];
 
 export interface LoadOptions extends RunnerSettings {
-  /** What an earlier runner of this server told of its models. */
+  /** What earlier runners of this server told of their models. */
   readonly known: readonly LoadReport[];
   /** Whether there is a pool of threads for all sessions. */
   readonly sharesThreads: boolean;
 }
 
-/** Loads all models in turn. Rejects with an Error that names the model and the reason. */
-export async function loadModels(ort: typeof Ort, settings: LoadOptions): Promise<LoadedModel[]> {
-  const loaded: LoadedModel[] = [];
-  for (const files of settings.models) {
-    try {
-      loaded.push(await loadOnChoice(ort, files, settings));
-    } catch (error) {
-      throw new Error(`model ${files.name} (${files.path}): ${ortMessage(error)}`, { cause: error });
-    }
+interface FailedLoad {
+  readonly failure: LoadFailure;
+  /** The device has failed: nothing more can be loaded in this process. */
+  readonly isBroken: boolean;
+}
+
+/** Never rejects: what is wrong is told of this model alone. */
+export async function loadModel(
+  ort: typeof Ort,
+  files: FoundModel,
+  settings: LoadOptions,
+): Promise<LoadedModel | FailedLoad> {
+  try {
+    const model = await loadOnChoice(ort, files, settings);
+    if ((await stampOf(files.folder, files.version)) === files.stamp) return model;
+    await model.session.release();
+    return { failure: loadFailure(CHANGED, files.folder, false), isBroken: false };
+  } catch (error) {
+    const reason = ortMessage(error);
+    const hasChanged = await stampOf(files.folder, files.version).then(
+      (stamp) => stamp !== files.stamp,
+      () => false,
+    );
+    const isPermanent = !hasChanged && (error instanceof NoProvider ? error.isPermanent : !isPassing(reason));
+    const failure = loadFailure(hasChanged ? `${CHANGED}: ${reason}` : reason, files.folder, isPermanent);
+    return {
+      failure,
+      isBroken: !isPermanent && isDeviceFault(reason, files.settings.provider ?? settings.provider),
+    };
   }
-  return loaded;
+}
+
+/** `auto` may have tried a GPU. */
+const isDeviceFault = (reason: string, choice: ProviderChoice): boolean =>
+  faultOf(reason, choice === 'auto' ? 'cuda' : choice) === 'device';
+
+const CHANGED = 'its files changed while it was loaded';
+
+/** `auto` has passed over all of them. */
+class NoProvider extends Error {
+  /** The CPU is the last to be tried, and takes every model: where it failed for good, so has the model. */
+  constructor(
+    reasons: readonly string[],
+    readonly isPermanent: boolean,
+  ) {
+    super(reasons.join('; '));
+  }
 }
 
 /** `auto` takes the first provider that loads, runs and does part of the work. */
-async function loadOnChoice(ort: typeof Ort, files: ModelFiles, settings: LoadOptions): Promise<LoadedModel> {
+async function loadOnChoice(ort: typeof Ort, files: FoundModel, settings: LoadOptions): Promise<LoadedModel> {
   const choice: ProviderChoice = files.settings.provider ?? settings.provider;
   if (choice !== 'auto') {
     const chosen = { ...settings, provider: choice };
@@ -69,7 +109,8 @@ async function loadOnChoice(ort: typeof Ort, files: ModelFiles, settings: LoadOp
       reasons.push(`provider ${provider} was passed over: ${ortMessage(error)}`);
     }
   }
-  throw new Error(reasons.join('; '));
+  const decisive = settings.requireGpu ? reasons : reasons.slice(-1);
+  throw new NoProvider(reasons, !decisive.some(isPassing));
 }
 
 const autoProviders = ({ requireGpu }: RunnerSettings): readonly Provider[] =>
@@ -86,18 +127,18 @@ const knownOf = ({ name }: ModelFiles, { known }: LoadOptions): LoadReport | und
  */
 async function loadAgain(
   ort: typeof Ort,
-  files: ModelFiles,
+  files: FoundModel,
   settings: LoadSettings,
 ): Promise<LoadedModel | undefined> {
   const known = knownOf(files, settings);
-  if (settings.provider !== 'cpu' || known?.stamp !== (await stampOf(files))) return undefined;
+  if (settings.provider !== 'cpu' || known?.stamp !== files.stamp) return undefined;
   const startedMs = monotonicMs();
   const session = await ort.InferenceSession.create(files.path, sessionOptions(files, settings));
   const { warmup: _, ...report } = known;
   return {
     path: files.path,
     session,
-    openWithoutArena: withoutArena(ort, files, { ...settings, stamp: known.stamp }),
+    openWithoutArena: withoutArena(ort, files, settings),
     batchAxes: batchAxesOf(files, known.signature),
     report: { ...report, loadMs: monotonicMs() - startedMs },
   };
@@ -106,36 +147,29 @@ async function loadAgain(
 /** Gives none where the file is not the one any more that was loaded. */
 function withoutArena(
   ort: typeof Ort,
-  files: ModelFiles,
-  { stamp, ...settings }: LoadSettings & { readonly stamp: string },
+  files: FoundModel,
+  settings: LoadSettings,
 ): LoadedModel['openWithoutArena'] {
   const options = sessionOptions(files, settings);
   if (settings.provider !== 'cpu' || options.enableCpuMemArena === false) return undefined;
   return async () => {
-    if ((await stampOf(files)) !== stamp) return undefined;
+    if ((await stampOf(files.folder, files.version)) !== files.stamp) return undefined;
     return await ort.InferenceSession.create(files.path, { ...options, enableCpuMemArena: false });
   };
 }
 
-/** Another one where the file is another, or was written again. */
-async function stampOf({ path }: ModelFiles): Promise<string> {
-  const { ino, size, mtimeMs } = await stat(path);
-  return `${ino} ${size} ${mtimeMs}`;
-}
-
-async function loadOn(ort: typeof Ort, files: ModelFiles, settings: LoadSettings): Promise<LoadedModel> {
+async function loadOn(ort: typeof Ort, files: FoundModel, settings: LoadSettings): Promise<LoadedModel> {
   const { provider, requireGpu } = settings;
   if (requireGpu && provider === 'cpu' && !choosesCpu(files))
     throw new Error('a GPU is required, but its provider is cpu');
   checkBackend(ort, provider);
   const startedMs = monotonicMs();
-  // Of before it is read: what is written meanwhile shows at the next load.
-  const stamp = await stampOf(files);
   await using profile = await Profile.create();
   const session = await ort.InferenceSession.create(files.path, {
     ...sessionOptions(files, settings),
     ...profile.sessionOptions,
   });
+  await using owned = new ReleasedUnlessKept(session);
   const signature = signatureOf(session, files);
   checkSettings(files.settings, signature, `${files.name}/model.json`);
   const batchAxes = batchAxesOf(files, signature);
@@ -146,25 +180,18 @@ async function loadOn(ort: typeof Ort, files: ModelFiles, settings: LoadSettings
   if (warm.inputs !== undefined) proveProvider(provider, work, { requireGpu, proved: profile.writable });
   else if (provider !== 'cpu') throw new Error(`provider ${provider} can't be proved: ${warm.warning}`);
   // Timed without the profiler, which would slow down a run of many small nodes manyfold.
-  const isKnown = knownOf(files, settings)?.stamp === stamp;
+  const isKnown = knownOf(files, settings)?.stamp === files.stamp;
   const runMs = warm.inputs === undefined || isKnown ? [] : await timeRuns(warm.inputs, { signature, run });
-  const batch = await batchProof({
-    files,
-    settings,
-    signature,
-    stamp,
-    axes: batchAxes,
-    run,
-  });
+  const batch = await batchProof({ files, settings, signature, axes: batchAxes, run });
   return {
     path: files.path,
-    session,
-    openWithoutArena: withoutArena(ort, files, { ...settings, stamp }),
+    session: owned.kept(),
+    openWithoutArena: withoutArena(ort, files, settings),
     batchAxes,
     report: {
       name: files.name,
       version: files.version,
-      stamp,
+      stamp: files.stamp,
       signature,
       provider,
       nodes: work.nodes,
@@ -183,21 +210,20 @@ async function loadOn(ort: typeof Ort, files: ModelFiles, settings: LoadSettings
 }
 
 interface BatchProofOptions {
-  readonly files: ModelFiles;
+  readonly files: FoundModel;
   readonly settings: LoadSettings;
   readonly signature: Signature;
-  readonly stamp: string;
   readonly axes: BatchAxes | undefined;
   readonly run: Run;
 }
 
 /** What an earlier runner proved of the same file on the same provider holds, and callers wait. */
 async function batchProof(options: BatchProofOptions): Promise<BatchProved | undefined> {
-  const { files, settings, signature, stamp, axes, run } = options;
+  const { files, settings, signature, axes, run } = options;
   const { batch } = files.settings;
   if (axes === undefined || batch === undefined) return undefined;
   const known = knownOf(files, settings);
-  if (known?.batch !== undefined && known.stamp === stamp && known.provider === settings.provider)
+  if (known?.batch !== undefined && known.stamp === files.stamp && known.provider === settings.provider)
     return known.batch;
   return await proveBatch({
     axes,
@@ -207,6 +233,25 @@ async function batchProof(options: BatchProofOptions): Promise<BatchProved | und
     shapes: sampleShapes(signature, files.settings),
     run,
   });
+}
+
+/** A session that is found wanting gives back its memory at once: others are loaded beside it. */
+class ReleasedUnlessKept implements AsyncDisposable {
+  readonly #session: Ort.InferenceSession;
+  #isKept = false;
+
+  constructor(session: Ort.InferenceSession) {
+    this.#session = session;
+  }
+
+  kept(): Ort.InferenceSession {
+    this.#isKept = true;
+    return this.#session;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (!this.#isKept) await this.#session.release();
+  }
 }
 
 /** No fallback, but what the model's operator wants of it, whatever the others use. */

@@ -5,6 +5,7 @@
 
 import { writeSync } from 'node:fs';
 import type { Socket } from 'node:net';
+import { setTimeout } from 'node:timers/promises';
 import type { MessagePort } from 'node:worker_threads';
 import { SOCKET_FD } from './protocol.js';
 
@@ -37,6 +38,11 @@ export class Outlet {
     }
     const taken = this.#writeNow(first!);
     if (taken < first!.length) this.#post([first!.slice(taken)]);
+  }
+
+  /** Resolves when the kernel has all that was sent. */
+  async written(): Promise<void> {
+    while (this.#isBehind) await setTimeout(1);
   }
 
   /** Whether the I/O thread has something left to write, which must go first. */

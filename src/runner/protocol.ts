@@ -4,7 +4,7 @@
 // then the tensors' bytes, each aligned to 8 so that a typed array can be laid over them without a copy. Of tensors that
 // lie in memory which both sides hold, the frame only says where.
 
-import type { LoadReport, ModelFiles, ProviderChoice } from '../model-repository/model.js';
+import type { FoundModel, LoadFailure, LoadReport, ProviderChoice } from '../model-repository/model.js';
 import type { RestartReason } from '../observer.js';
 import { ELEMENT_BYTES, type ElementType, type NumericType, type Tensor, type Tensors } from '../tensor.js';
 import type { Fault } from './run-failure.js';
@@ -13,7 +13,8 @@ import type { Fault } from './run-failure.js';
 export type PredictionId = number;
 
 export interface RunnerSettings {
-  readonly models: readonly ModelFiles[];
+  /** Of the server, whether they load or not. */
+  readonly modelCount: number;
   readonly provider: ProviderChoice;
   readonly deviceId: number;
   readonly requireGpu: boolean;
@@ -37,10 +38,12 @@ export const RUN_HAS_FAILED = '\u0000run has failed';
 
 /** Messages to the runner. Data and decision are apart: inputs are staged ahead, the plan says which of them run. */
 export type ToRunner =
+  /** Load these in turn, beside those that are loaded, as soon as no run is in progress. */
   | {
       readonly kind: 'load';
       readonly settings: RunnerSettings;
-      /** What this server's last runner told of its models; empty where this is the first. */
+      readonly models: readonly FoundModel[];
+      /** What earlier runners of this server told of them. */
       readonly known: readonly LoadReport[];
     }
   | {
@@ -83,8 +86,18 @@ export interface RunEnd {
 }
 
 export type FromRunner =
-  | { readonly kind: 'loaded'; readonly models: readonly LoadReport[] }
-  | { readonly kind: 'load_failed'; readonly message: string }
+  /** The load of this model begins; should the process end now, this model has ended it. */
+  | { readonly kind: 'loading'; readonly model: string }
+  | { readonly kind: 'model_loaded'; readonly report: LoadReport }
+  | {
+      readonly kind: 'model_failed';
+      readonly model: string;
+      readonly failure: LoadFailure;
+      /** The device has failed: nothing more can be loaded or run in this process. */
+      readonly isBroken: boolean;
+    }
+  /** Of a whole `load` message: each of its models has been told of. */
+  | { readonly kind: 'loaded' }
   /** These inputs are forgotten and were not run; those of which nothing is said here are in a run that ends. */
   | { readonly kind: 'dropped'; readonly ids: readonly PredictionId[] }
   | ({ readonly kind: 'started' } & RunStart)

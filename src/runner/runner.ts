@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { stripVTControlCharacters } from 'node:util';
 import { monotonicMs } from '../clock.js';
 import type { Logger } from '../log.js';
-import type { LoadReport } from '../model-repository/model.js';
+import type { FoundModel, LoadFailure, LoadReport } from '../model-repository/model.js';
 import type { RestartReason } from '../observer.js';
 import type { SharedMemory } from '../shared-memory.js';
 import type { Tensor, Tensors } from '../tensor.js';
@@ -49,13 +49,17 @@ export type RunnerState =
 
 /** What the runner's owner is told; each call is made in the order in which it happened in the runner. */
 export interface RunnerListener {
-  loaded(reports: readonly LoadReport[]): void;
+  /** The load of this model has begun; until it has ended, nothing is run. */
+  loading(model: string): void;
+  modelLoaded(report: LoadReport): void;
+  /** `endedRunner`: with the load of this model the process has ended too. */
+  modelFailed(model: string, failure: LoadFailure, how: { readonly endedRunner: boolean }): void;
+  /** All that it was told to load has been told of: it takes runs again. */
+  loaded(): void;
   started(start: RunStart): void;
   ended(end: RunEnd, outputs: ReadonlyMap<PredictionId, Tensors>): void;
   /** The process is gone, and with it every input that it held. `death` may be told to anyone. */
   lost(reason: RestartReason, death: string): void;
-  /** A load has failed; the next try follows. */
-  failed(message: string): void;
 }
 
 /** Memory that the runner inherits, and how it is divided among the inputs. */
@@ -66,8 +70,11 @@ export interface RunnerMemory {
 
 export interface RunnerOptions {
   readonly settings: Omit<RunnerSettings, 'sharedMemoryBytes'>;
+  /** What a new process loads, as it lies on disk now. Never rejects. */
+  readonly toLoad: () => Promise<readonly FoundModel[]>;
   /** Left out, every input travels. */
   readonly memory?: RunnerMemory | undefined;
+  /** Of each model. */
   readonly loadTimeoutMs: number;
   readonly log: Logger;
   readonly listener: RunnerListener;
@@ -82,10 +89,10 @@ export class Runner {
   #killReason: KillReason | undefined;
   /** The last lines that it wrote since its present run began, or its load. They may quote what a caller sent. */
   #lastWords: string[] = [];
-  /** What this one said itself; whatever else it wrote stands in the log. */
-  #loadFailure: string | undefined;
-  /** What the last one that loaded told; empty where none has. */
-  #known: readonly LoadReport[] = [];
+  /** The model whose load goes on; what it is said to have died of, where that is known already. */
+  #loading: { readonly model: string; failure?: LoadFailure } | undefined;
+  /** What was last told of each model that has loaded, in any process. */
+  readonly #known = new Map<string, LoadReport>();
   #loadMs: number | undefined;
   #timer: NodeJS.Timeout | undefined;
 
@@ -99,11 +106,6 @@ export class Runner {
 
   get pid(): number | undefined {
     return this.#child?.pid;
-  }
-
-  /** Whether it has ever been up: then whoever is queued waits for its replacement. */
-  get loadedOnce(): boolean {
-    return this.#known.length > 0;
   }
 
   /** Duration of the last start, from spawn to loaded: what replacing the runner costs. */
@@ -132,10 +134,25 @@ export class Runner {
     this.#send({ kind: 'drop', ids });
   }
 
+  /** Loads these beside those that are loaded, as soon as no run is in progress. */
+  load(models: readonly FoundModel[]): void {
+    const { memory, settings } = this.#options;
+    const sharedMemoryBytes = memory?.shared.bytes.byteLength ?? 0;
+    const known = models.map(({ name }) => this.#known.get(name)).filter((report) => report !== undefined);
+    this.#send({ kind: 'load', settings: { ...settings, sharedMemoryBytes }, models, known });
+  }
+
   /** Ends the process and starts another; `lost` follows once it is gone. */
   kill(reason: KillReason): void {
     this.#killReason ??= reason;
     this.#child?.kill('SIGKILL');
+  }
+
+  /** Ends the process in which a model is being loaded, for this reason. */
+  endLoad(reason: string): void {
+    if (this.#loading !== undefined)
+      this.#loading = { ...this.#loading, failure: { reason, told: reason, isPermanent: false } };
+    this.kill('load_timeout');
   }
 
   /** Ends the process for good. Resolves when it is gone. */
@@ -152,14 +169,14 @@ export class Runner {
   #spawn(attempts: number, failure: string | undefined): void {
     this.#killReason = undefined;
     this.#lastWords = [];
-    this.#loadFailure = undefined;
+    this.#loading = undefined;
     this.#state = {
       kind: 'starting',
       sinceMs: monotonicMs(),
       attempts,
       ...(failure !== undefined && { failure }),
     };
-    const { memory, settings } = this.#options;
+    const { memory } = this.#options;
     const child = spawn(process.execPath, [RUNNER_MAIN], {
       stdio: ['ignore', 'pipe', 'pipe', 'pipe', memory?.shared.fd ?? 'ignore'],
       // In a process group of its own: Ctrl-C is for the server, which drains first.
@@ -168,9 +185,11 @@ export class Runner {
     });
     this.#child = child;
     this.#listen(child);
-    const sharedMemoryBytes = memory?.shared.bytes.byteLength ?? 0;
-    this.#send({ kind: 'load', settings: { ...settings, sharedMemoryBytes }, known: this.#known });
-    this.#timer = setTimeout(() => this.kill('run_timeout'), this.#options.loadTimeoutMs);
+    // They are looked at while the process starts.
+    void this.#options.toLoad().then((models) => {
+      if (this.#child === child) this.load(models);
+    });
+    this.#watchLoad();
     this.#options.log.info({ pid: child.pid, attempt: attempts + 1 }, 'runner starting');
   }
 
@@ -229,12 +248,22 @@ export class Runner {
     const { message, tensors } = decodeFrame<FromRunner>(frame);
     const { listener } = this.#options;
     switch (message.kind) {
-      case 'loaded':
-        this.#loaded(message.models);
+      case 'loading':
+        this.#loading = { model: message.model };
+        this.#lastWords = [];
+        this.#watchLoad();
+        listener.loading(message.model);
         break;
-      case 'load_failed':
-        this.#loadFailure = message.message;
-        this.#child?.kill('SIGKILL');
+      case 'model_loaded':
+        this.#loading = undefined;
+        this.#known.set(message.report.name, message.report);
+        listener.modelLoaded(message.report);
+        break;
+      case 'model_failed':
+        this.#modelFailed(message);
+        break;
+      case 'loaded':
+        this.#loaded();
         break;
       case 'dropped':
         this.#release(message.ids);
@@ -259,14 +288,32 @@ export class Runner {
     }
   }
 
-  #loaded(reports: readonly LoadReport[]): void {
-    if (this.#state.kind !== 'starting') return;
+  /** A device that has failed stays so until its process ends. */
+  #modelFailed({ model, failure, isBroken }: Extract<FromRunner, { kind: 'model_failed' }>): void {
+    if (isBroken) {
+      this.#loading = { model, failure };
+      this.#child?.kill('SIGKILL');
+      return;
+    }
+    this.#loading = undefined;
+    this.#options.listener.modelFailed(model, failure, { endedRunner: false });
+  }
+
+  #loaded(): void {
     clearTimeout(this.#timer);
-    this.#loadMs = monotonicMs() - this.#state.sinceMs;
-    this.#known = reports;
-    this.#state = { kind: 'up' };
-    this.#options.log.info({ pid: this.pid, loadMs: Math.round(this.#loadMs) }, 'runner up');
-    this.#options.listener.loaded(reports);
+    if (this.#state.kind === 'starting') {
+      this.#loadMs = monotonicMs() - this.#state.sinceMs;
+      this.#state = { kind: 'up' };
+      this.#options.log.info({ pid: this.pid, loadMs: Math.round(this.#loadMs) }, 'runner up');
+    }
+    this.#options.listener.loaded();
+  }
+
+  #watchLoad(): void {
+    clearTimeout(this.#timer);
+    const { loadTimeoutMs } = this.#options;
+    const told = `its load took longer than --load-timeout, ${loadTimeoutMs / 1000} s`;
+    this.#timer = setTimeout(() => this.endLoad(told), loadTimeoutMs);
   }
 
   #gone(code: number | null, signal: NodeJS.Signals | null): void {
@@ -276,24 +323,36 @@ export class Runner {
     this.#release([...this.#held.keys()]);
     if (was.kind === 'stopped') return;
     const death = deathOf(code, signal);
-    const reason = this.#killReason ?? (was.kind === 'starting' ? 'load_failed' : 'crashed');
+    const isLoad = was.kind === 'starting' || this.#loading !== undefined;
+    const reason = this.#killReason ?? (isLoad ? 'load_failed' : 'crashed');
     const words = this.#lastWords;
     this.#options.log.warn({ reason, code, signal, ...(words.length > 0 && { words }) }, 'runner gone');
-    if (was.kind !== 'starting') {
-      this.#spawn(0, undefined);
-      this.#options.listener.lost(reason, death);
-      return;
-    }
-    const failure = this.#loadFailure ?? [`the runner ${death} while it loaded`, ...words].join('\n');
-    this.#backOff(was.attempts + 1, failure);
+    this.#pinOnModel(death);
+    if (was.kind === 'starting') this.#backOff(was.attempts + 1, this.#startFailure(death));
+    else this.#spawn(0, undefined);
     this.#options.listener.lost(reason, death);
-    this.#options.listener.failed(failure);
+  }
+
+  /** Whose load it was that the process ended in. */
+  #pinOnModel(death: string): void {
+    if (this.#loading === undefined) return;
+    const told = `the runner ${death} while it loaded this model`;
+    const reason = [told, ...this.#lastWords].join('\n');
+    const { model, failure = { reason, told, isPermanent: false } } = this.#loading;
+    this.#options.listener.modelFailed(model, failure, { endedRunner: true });
+  }
+
+  #startFailure(death: string): string {
+    if (this.#loading !== undefined) return `it ended as it loaded ${this.#loading.model}`;
+    if (this.#killReason === 'load_timeout')
+      return `it did not begin to load within --load-timeout, ${this.#options.loadTimeoutMs / 1000} s`;
+    return [`it ${death} before it began to load`, ...this.#lastWords].join('\n');
   }
 
   #backOff(attempts: number, failure: string): void {
     this.#state = { kind: 'backing_off', attempts, failure };
     const delayMs = Math.min(BACKOFF_MAX_MS, BACKOFF_FIRST_MS * 2 ** (attempts - 1));
-    this.#options.log.error({ attempts, delayMs, failure }, 'models could not be loaded; trying again');
+    this.#options.log.error({ attempts, delayMs, failure }, 'the runner could not start; trying again');
     this.#timer = setTimeout(() => this.#spawn(attempts, failure), delayMs);
   }
 }

@@ -9,7 +9,7 @@ import { giveBack } from '../memory.js';
 import { openSharedMemory } from '../shared-memory.js';
 import type { Tensor } from '../tensor.js';
 import { port, unwritten } from './io.js';
-import { loadModels } from './load-model.js';
+import { loadModel } from './load-model.js';
 import type { LoadedModel } from './loaded-model.js';
 import { ortMessage } from './ort-error.js';
 import { hideFloat16Array } from './ort-tensors.js';
@@ -40,14 +40,21 @@ interface Staged extends RunInput {
 
 const STDERR_FD = 2;
 
+type LoadRequest = Extract<ToRunner, { kind: 'load' }>;
+
 const outlet = new Outlet(port, unwritten);
 const staged = new Map<PredictionId, Staged>();
-let models: ReadonlyMap<string, LoadedModel> = new Map();
+const models = new Map<string, LoadedModel>();
 /** Models whose arena could not grow as a run asked it to. */
 const overdrawn = new Set<LoadedModel>();
 const memoryFaults = new MemoryFaults();
+/** Loads that wait until no run is in progress. */
+const loads: LoadRequest[] = [];
 let plan: Plan = [];
+let sharesOneThreadPool: boolean | undefined;
 let busy = false;
+/** After a device error every further run would fail too; the server replaces this process. */
+let isBroken = false;
 let sharedMemoryBytes = 0;
 let maxAnswerBytes = 0;
 let sharedMemory: Uint8Array | undefined;
@@ -71,7 +78,7 @@ function handle(frame: ArrayBuffer): void {
   switch (message.kind) {
     case 'load':
       ({ sharedMemoryBytes, maxAnswerBytes } = message.settings);
-      void load(message);
+      loads.push(message);
       break;
     case 'input': {
       const model = models.get(message.model)!;
@@ -124,20 +131,32 @@ const startOf = (batch: readonly Staged[]): RunStart => ({
   atMs: monotonicMs(),
 });
 
-async function load({ settings, known }: Extract<ToRunner, { kind: 'load' }>): Promise<void> {
-  try {
-    const loaded = await loadModels(ort, { ...settings, known, sharesThreads: sharesThreads(settings) });
-    models = new Map(loaded.map((model) => [model.report.name, model]));
-    const reports = loaded.map(({ report }) => report);
-    post({ kind: 'loaded', models: reports });
-  } catch (error) {
-    post({ kind: 'load_failed', message: ortMessage(error) });
+/** What the server is told that a model begins to load must have left before it does: the load may end the process. */
+async function load({ settings, models: wanted, known }: LoadRequest): Promise<void> {
+  sharesOneThreadPool ??= sharesThreads(settings);
+  for (const files of wanted) {
+    post({ kind: 'loading', model: files.name });
+    await outlet.written();
+    const result = await loadModel(ort, files, {
+      ...settings,
+      known,
+      sharesThreads: sharesOneThreadPool,
+    });
+    if ('failure' in result) {
+      post({ kind: 'model_failed', model: files.name, ...result });
+      isBroken ||= result.isBroken;
+      if (isBroken) return;
+    } else {
+      models.set(files.name, result);
+      post({ kind: 'model_loaded', report: result.report });
+    }
   }
+  post({ kind: 'loaded' });
 }
 
 /** A lone model has a pool of its own, for it takes time to make a shared one. */
-function sharesThreads({ models, intraOpThreads }: RunnerSettings): boolean {
-  if (models.length < 2) return false;
+function sharesThreads({ modelCount, intraOpThreads }: RunnerSettings): boolean {
+  if (modelCount < 2) return false;
   try {
     shareThreads(intraOpThreads);
     return true;
@@ -147,17 +166,20 @@ function sharesThreads({ models, intraOpThreads }: RunnerSettings): boolean {
   }
 }
 
-async function runStaged(): Promise<void> {
+/** Runs what is planned, and between two runs loads what is to be loaded, until nothing of both is left. */
+async function work(): Promise<void> {
   if (busy) return;
   busy = true;
-  let batch = takeNext();
-  if (batch.length > 0) post({ kind: 'started', ...startOf(batch) });
-  while (batch.length > 0) batch = await runOne(batch);
-  if (overdrawn.size > 0) {
-    await dropArenas();
-    acceptWhatWaits();
-    busy = false;
-    return runStaged();
+  while (!isBroken) {
+    for (let request = loads.shift(); request !== undefined; request = loads.shift()) await load(request);
+    let batch = takeNext();
+    if (batch.length > 0) {
+      post({ kind: 'started', ...startOf(batch) });
+      while (batch.length > 0) batch = await runOne(batch);
+    } else if (overdrawn.size > 0) {
+      await dropArenas();
+      acceptWhatWaits();
+    } else break;
   }
   busy = false;
 }
@@ -170,7 +192,8 @@ async function runOne(batch: readonly Staged[]): Promise<Staged[]> {
   const endedMs = monotonicMs();
   if (results.some(({ ok }) => !ok)) markOutput();
   acceptWhatWaits();
-  const following = results.some(hasFault('device')) ? [] : takeNext();
+  isBroken ||= results.some(hasFault('device'));
+  const following = isBroken || loads.length > 0 ? [] : takeNext();
   reportEnd({
     startedMs,
     endedMs,
@@ -236,5 +259,5 @@ function reportEnd(end: RunEnd): void {
 hideFloat16Array();
 port.on('message', (frames: ArrayBuffer[]) => {
   accept(frames);
-  void runStaged();
+  void work();
 });

@@ -41,6 +41,7 @@ export function lostRunError(reason: RestartReason, death: string): ServiceError
     case 'crashed':
     case 'device_error':
     case 'load_failed':
+    case 'load_timeout':
       return new ServiceError('runner_crashed', `the runner ${death} during this run`);
   }
 }

@@ -2,6 +2,7 @@
 // from the runner's death until its replacement has loaded. A client that leaves, a deadline or a timeout settles the
 // response; none of them frees the slot.
 //
+//   idle ──▶ loading ──▶ idle
 //   idle ──▶ in use ──▶ idle
 //                └──▶ ending ──▶ in doubt ──▶ idle
 //
@@ -25,6 +26,8 @@ import { Staging } from './staging.js';
 
 type SlotState =
   | { readonly kind: 'idle'; readonly sinceMs: number }
+  /** Between two runs the runner loads a model; nothing is run meanwhile. */
+  | { readonly kind: 'loading'; readonly sinceMs: number; readonly expectedMs: number | undefined }
   | { readonly kind: 'in use'; readonly run: PresentRun }
   /** Its runner was told to end, and whatever it still says that it begins is void. */
   | { readonly kind: 'ending'; readonly run: PresentRun; readonly sinceMs: number }
@@ -117,8 +120,16 @@ export class Slot {
     this.#staging.drop(prediction);
   }
 
-  /** A runner is up. */
+  /** A runner that is up has begun to load a model. */
+  loading(expectedMs: number | undefined): void {
+    if (this.#state.kind !== 'idle') return;
+    this.#state = { kind: 'loading', sinceMs: this.#options.clock.nowMs(), expectedMs };
+    this.#holdOrRelease();
+  }
+
+  /** A runner is up, or has loaded what it was to load between two runs. */
   loaded(): void {
+    if (this.#state.kind !== 'in doubt' && this.#state.kind !== 'loading') return;
     this.#state = { kind: 'idle', sinceMs: this.#options.clock.nowMs() };
     this.#holdOrRelease();
   }
@@ -265,10 +276,26 @@ export class Slot {
         return this.#taken.length === 0 ? 0 : new Joint(this.#options.estimator, this.#taken).runMs;
       case 'in use':
         return this.#state.run.restMs;
+      case 'loading':
+        return this.#loadRestMs(this.#state);
       case 'ending':
       case 'in doubt':
         return this.#reloadRestMs(this.#state.sinceMs);
     }
+  }
+
+  /** Whoever is taken already runs first then. */
+  #loadRestMs({
+    sinceMs,
+    expectedMs,
+  }: {
+    sinceMs: number;
+    expectedMs: number | undefined;
+  }): number | undefined {
+    if (expectedMs === undefined) return undefined;
+    const loadMs = Math.max(expectedMs - (this.#options.clock.nowMs() - sinceMs), expectedMs / 10);
+    const takenMs = this.#taken.length === 0 ? 0 : new Joint(this.#options.estimator, this.#taken).runMs;
+    return takenMs === undefined ? undefined : takenMs + loadMs;
   }
 
   #reloadRestMs(sinceMs: number): number | undefined {

@@ -7,10 +7,16 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { burn, ENDLESS, leavableBurn } from '../support/burns.js';
 import { FAILS_VALUES, writeFixtureModels } from '../support/fixture-models.js';
-import { type Answer, type Oneslot, openBooks, PROJECT, startOneslot } from '../support/oneslot.js';
+import {
+  type Answer,
+  failedStart,
+  type Oneslot,
+  openBooks,
+  PROJECT,
+  startOneslot,
+} from '../support/oneslot.js';
 import type { MetricsPage } from '../support/prometheus-text.js';
 import { sumOf } from '../support/prometheus-text.js';
-import { until } from '../support/until.js';
 
 interface Sample {
   readonly label: number;
@@ -236,17 +242,14 @@ test.each([
   ['leaks-maximum', 'below'],
   ['quantized-lookup', 'y'],
 ] as const)(
-  '%s, whose answers change with company, keeps the server from being ready, and the reason is told',
+  '%s, whose answers change with company, keeps the server from starting, and the reason is told',
   async (name, output) => {
     const folder = await mkdtemp(join(tmpdir(), 'oneslot-batches-'));
     writeFixtureModels(folder, [name]);
-    await using oneslot = await startOneslot({ models: folder, ready: false });
-    const reasons = await until(async () => {
-      const { status, body } = await oneslot.get('/readyz');
-      return status === 503 && /differs/.test(String(body.reasons)) && String(body.reasons);
-    });
-    expect(reasons).toContain(`model ${name}`);
-    expect(reasons).toContain(`output ${output} differs between`);
+    const { code, stderr } = await failedStart({ models: folder });
+    expect(code).toBe(1);
+    expect(stderr).toContain(`model ${name}`);
+    expect(stderr).toContain(`output ${output} differs between`);
     await rm(folder, { recursive: true });
   },
 );

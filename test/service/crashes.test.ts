@@ -54,14 +54,11 @@ test('two runs that were planned together keep their words apart, however late t
 
 test('callers of a model that can not be loaded see no paths; operators do', async () => {
   const models = await makeFolder({ 'broken/1/model.onnx': 'this is no model' });
-  await using oneslot = await startOneslot({ models, ready: false });
-  const reasons = await until(async () => {
-    const { body } = await oneslot.get('/readyz');
-    return /broken/.test(JSON.stringify(body.reasons)) && JSON.stringify(body.reasons);
-  });
-  expect(reasons).toContain(models);
+  writeFixtureModels(models, ['takes-memory']);
+  await using oneslot = await startOneslot({ models, args: ['--require-models', 'any'] });
+  expect(JSON.stringify((await oneslot.get('/readyz')).body.notLoaded)).toContain(models);
   const { status, body } = await oneslot.predict('broken', { x: [1] });
-  expect([status, body.code]).toEqual([503, 'not_ready']);
+  expect([status, body.code]).toEqual([503, 'model_not_ready']);
   expect(JSON.stringify(body)).not.toMatch(/\/|model\.onnx/);
 }, 60_000);
 

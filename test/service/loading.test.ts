@@ -6,7 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { burn } from '../support/burns.js';
-import { type Oneslot, PROJECT, startOneslot } from '../support/oneslot.js';
+import { failedStart, type Oneslot, openBooks, PROJECT, startOneslot } from '../support/oneslot.js';
+import { sampleValue } from '../support/prometheus-text.js';
 import { until } from '../support/until.js';
 
 let models: string;
@@ -28,61 +29,95 @@ async function breakModel(name: string): Promise<void> {
   await writeFile(join(models, name, '1', 'model.onnx'), 'this is no model');
 }
 
-describe('a model that can not be loaded', () => {
-  test('leaves the server alive, not ready, and saying why; it is ready once the model is mended', async () => {
+const ANY = ['--require-models', 'any'];
+
+describe('models that no further try can load', () => {
+  test('end the start, all of them with their reasons at once', async () => {
+    await ship('burn');
+    await ship('digits');
+    await breakModel('broken');
+    await writeFile(join(models, 'digits', 'model.json'), '{"descripton": "digits"}');
+    await mkdir(join(models, 'empty', '1'), { recursive: true });
+    await cp(join(models, 'burn'), join(models, 'unfit'), { recursive: true });
+    await writeFile(join(models, 'unfit', 'model.json'), '{"cost": "iteratons"}');
+    const { code, stderr } = await failedStart({ models });
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/4 of 5 models can't be loaded/);
+    expect(stderr).toMatch(/model broken .*broken.*[Pp]rotobuf/);
+    expect(stderr).toMatch(/model digits .*digits\/model\.json.*descripton.*description/);
+    expect(stderr).toMatch(/model empty .*has no model\.onnx; it is empty/);
+    expect(stderr).toMatch(/model unfit .*model\.json.*iteratons.*iterations/);
+    expect(stderr).toContain('--require-models any');
+  });
+
+  test('end the start where it needs only others, too, of which none loads', async () => {
+    await breakModel('broken');
+    await breakModel('broken-too');
+    expect((await failedStart({ models, args: ANY })).code).toBe(1);
+  });
+
+  test('end it where one of them is named, and not where others are', async () => {
     await ship('burn');
     await breakModel('broken');
-    await using oneslot = await startOneslot({ models, ready: false });
-    const { body } = await until(async () => {
-      const answer = await oneslot.get('/readyz');
-      return /broken/.test(JSON.stringify(answer.body)) && answer;
+    expect((await failedStart({ models, args: ['--require-models', 'burn,broken'] })).code).toBe(1);
+    await using oneslot = await startOneslot({ models, args: ['--require-models', 'burn'] });
+    expect((await burn(oneslot, 1)).status).toBe(200);
+  });
+
+  test('cost only themselves where any will do: the others serve, and they are refused with the reason', async () => {
+    await ship('burn');
+    await breakModel('broken');
+    await using oneslot = await startOneslot({ models, args: ANY });
+    expect((await burn(oneslot, 1)).body.outputs.checksum).toBe(525110);
+    const refused = await oneslot.predict('broken', { x: [1] });
+    expect(refused).toMatchObject({ status: 503, body: { code: 'model_not_ready', retryable: false } });
+    expect(refused.body.detail).toMatch(/broken.*[Pp]rotobuf/);
+    expect(refused.body.detail).not.toContain(models);
+    expect(refused.headers.has('retry-after')).toBe(false);
+    const labels = { model: 'broken', version: '1', provider: 'cpu' };
+    const page = await oneslot.metrics();
+    expect(sampleValue(page, 'oneslot_model_loaded', labels)).toBe(0);
+    expect(sampleValue(page, 'oneslot_ready')).toBe(1);
+    const readiness = await oneslot.get('/readyz');
+    expect(readiness.status).toBe(200);
+    expect(readiness.body.notLoaded.join()).toContain(`model broken (${join(models, 'broken')})`);
+    expect((await oneslot.get('/models/broken')).body).toMatchObject({
+      state: 'failed',
+      reason: expect.stringMatching(/[Pp]rotobuf/),
     });
-    expect(body.ready).toBe(false);
-    expect((await oneslot.get('/healthz')).status).toBe(200);
-    expect(await oneslot.predict('burn', { iterations: [1] })).toMatchObject({
-      status: 503,
-      body: { code: 'not_ready' },
-    });
-    await until(
-      async () => (await oneslot.metric('oneslot_runner_restarts_total', { reason: 'load_failed' })) >= 2,
-    );
-    expect(await oneslot.metric('oneslot_ready')).toBe(0);
+    expect(openBooks(await oneslot.metrics())).toBe(0);
+  });
+
+  test('are loaded when their files are mended, at the latest with the next runner', async () => {
+    await ship('burn');
+    await breakModel('broken');
+    await using oneslot = await startOneslot({ models, args: ANY });
     await cp(`${PROJECT}models/digits/1/model.onnx`, join(models, 'broken', '1', 'model.onnx'));
-    await until(() => oneslot.isReady());
+    await replaceRunner(oneslot);
     expect((await oneslot.get('/models/broken')).body.inputs[0].name).toBe('image');
   });
 
-  test('is not ready for that reason alone, whatever else its runner wrote', async () => {
-    await breakModel('broken');
-    const env = { NODE_OPTIONS: "--import data:text/javascript,console.error('a_warning')" };
-    await using oneslot = await startOneslot({ models, ready: false, env });
-    await oneslot.logs(({ runner }) => runner === 'a_warning');
-    const reasons = await until(async () => {
-      const { body } = await oneslot.get('/readyz');
-      return /broken/.test(JSON.stringify(body.reasons)) && body.reasons.join();
-    });
-    expect(reasons).not.toContain('a_warning');
-  });
-
-  test('with a model.json that does not fit its model says so', async () => {
+  test('are named in full where a name is wrong', async () => {
     await ship('digits');
-    await writeFile(join(models, 'digits', 'model.json'), '{"cost": "imge"}');
-    await using oneslot = await startOneslot({ models, ready: false });
-    const reasons = await until(async () => {
-      const { body } = await oneslot.get('/readyz');
-      return /imge/.test(JSON.stringify(body.reasons)) && body.reasons.join();
-    });
-    expect(reasons).toContain('model.json');
-    expect(reasons).toContain('image');
+    const error = await startOneslot({ models, args: ['--require-models', 'digit'] }).catch(String);
+    expect(error).toMatch(/--require-models: there is no model "digit"; did you mean "digits"/);
   });
 });
 
-test('a wrong key in model.json ends the start, with the file, the key and the nearest right one', async () => {
-  await ship('digits');
-  await writeFile(join(models, 'digits', 'model.json'), '{"descripton": "digits"}');
-  const error = await startOneslot({ models, ready: false }).catch((reason: Error) => reason);
-  expect(String(error)).toMatch(/digits\/model\.json.*descripton.*description/s);
+test('a model is not loaded, and says so in the metrics, from the start on', async () => {
+  await ship('burn');
+  await using oneslot = await startOneslot({ models, ready: false });
+  const labels = { model: 'burn', version: '1', provider: 'cpu' };
+  expect(sampleValue(await oneslot.metrics(), 'oneslot_model_loaded', labels)).toBeDefined();
+  await until(async () => (await oneslot.metric('oneslot_model_loaded', labels)) === 1);
 });
+
+/** Resolves when the next runner is up. */
+async function replaceRunner(oneslot: Oneslot): Promise<void> {
+  const before = oneslot.runnerPid!;
+  process.kill(before, 'SIGKILL');
+  await until(async () => oneslot.runnerPid !== before && (await oneslot.isReady()));
+}
 
 test('what is loaded is told by /models, /models/{model} and the log', async () => {
   await using oneslot = await startOneslot();
@@ -114,12 +149,6 @@ describe('the next runner', () => {
       if (name?.startsWith('oneslot-profile-')) names.add(name);
     });
     return { names, [Symbol.dispose]: () => watcher.close() };
-  }
-
-  async function replaceRunner(oneslot: Oneslot): Promise<void> {
-    const before = oneslot.runnerPid!;
-    process.kill(before, 'SIGKILL');
-    await until(async () => oneslot.runnerPid !== before && (await oneslot.isReady()));
   }
 
   test('on the CPU proves nothing again, and tells and answers the same', async () => {
@@ -185,12 +214,14 @@ describe('the limit of a run', () => {
     expect(await oneslot.metric('oneslot_runner_restarts_total', { reason: 'run_timeout' })).toBe(0);
   });
 
-  test('of the loading ends one that hangs, and the server says that it tries again', async () => {
+  test('of the loading ends one that hangs, and the server says so and tries again', async () => {
     await ship('burn');
     await using oneslot = await startOneslot({ models, ready: false, args: ['--load-timeout', '0.01'] });
     await until(
-      async () => (await oneslot.metric('oneslot_runner_restarts_total', { reason: 'run_timeout' })) > 0,
+      async () => (await oneslot.metric('oneslot_runner_restarts_total', { reason: 'load_timeout' })) > 1,
     );
-    expect((await oneslot.get('/readyz')).status).toBe(503);
+    const { status, body } = await oneslot.get('/readyz');
+    expect(status).toBe(503);
+    expect(body.reasons.join()).toMatch(/--load-timeout, 0\.01 s/);
   });
 });

@@ -1,5 +1,5 @@
 // No silent fallback: the provider that was asked for runs, on a software Vulkan device where there is no GPU, or the
-// server is not ready and says why.
+// server does not start and says why.
 
 import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -8,9 +8,8 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { burnReference } from '../support/burn-reference.js';
 import { burn, burnAnswerOf } from '../support/burns.js';
 import { BURN_SIZE, writeFixtureModels } from '../support/fixture-models.js';
-import { type Oneslot, PROJECT, startOneslot } from '../support/oneslot.js';
+import { failedStart, PROJECT, startOneslot } from '../support/oneslot.js';
 import { unpackSwiftShader } from '../support/swiftshader.js';
-import { until } from '../support/until.js';
 
 let models: string;
 let vulkan: NodeJS.ProcessEnv;
@@ -30,14 +29,6 @@ afterAll(async () => {
 /** A loader that finds no Vulkan driver, on machines with one too. */
 const NO_VULKAN = { VK_ICD_FILENAMES: '/nowhere/icd.json', VK_DRIVER_FILES: '/nowhere/icd.json' };
 
-async function reasonsOf(oneslot: Oneslot): Promise<string> {
-  const failed = async () => {
-    const { reasons } = (await oneslot.get('/readyz')).body;
-    return /provider|GPU/.test(reasons.join()) && reasons.join();
-  };
-  return await until(failed);
-}
-
 describe('webgpu', () => {
   test('runs there and is proved: its nodes are counted, and its answers are exact', async () => {
     await using oneslot = await startOneslot({ models, args: ['--provider', 'webgpu'], env: vulkan });
@@ -53,26 +44,18 @@ describe('webgpu', () => {
     expect(answers.map(burnAnswerOf)).toEqual(asked.map(burnReference));
   });
 
-  test('without a device keeps the server from being ready, and says so', async () => {
-    await using oneslot = await startOneslot({
-      models,
-      args: ['--provider', 'webgpu'],
-      env: NO_VULKAN,
-      ready: false,
-    });
-    expect(await reasonsOf(oneslot)).toMatch(/model burn .*WebGPU adapter/is);
-    expect((await oneslot.get('/healthz')).status).toBe(200);
+  test('without a device keeps the server from starting, and says so', async () => {
+    const { code, stderr } = await failedStart({ models, args: ['--provider', 'webgpu'], env: NO_VULKAN });
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/model burn .*WebGPU adapter/is);
   });
 });
 
 describe('cuda', () => {
-  test('without its libraries keeps the server from being ready, and says so', async () => {
-    await using oneslot = await startOneslot({ models, args: ['--provider', 'cuda'], ready: false });
-    const failed = async () => {
-      const { reasons } = (await oneslot.get('/readyz')).body;
-      return /cuda/i.test(reasons.join()) && reasons.join();
-    };
-    expect(await until(failed)).toMatch(/model burn /);
+  test('without its libraries keeps the server from starting, and says so', async () => {
+    const { code, stderr } = await failedStart({ models, args: ['--provider', 'cuda'] });
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/model burn .*cuda/i);
   });
 });
 
@@ -86,21 +69,14 @@ describe('auto', () => {
   test('falls to the CPU where there is no GPU, unless one is required', async () => {
     await using oneslot = await startOneslot({ models, args: ['--provider', 'auto'], env: NO_VULKAN });
     expect((await oneslot.get('/models/burn')).body.provider).toBe('cpu');
-    await using strict = await startOneslot({
-      models,
-      args: ['--provider', 'auto', '--require-gpu'],
-      env: NO_VULKAN,
-      ready: false,
-    });
-    expect(await reasonsOf(strict)).toMatch(
-      /provider cuda was passed over.*provider webgpu was passed over/s,
-    );
+    const args = ['--provider', 'auto', '--require-gpu'];
+    const { stderr } = await failedStart({ models, args, env: NO_VULKAN });
+    expect(stderr).toMatch(/provider cuda was passed over.*provider webgpu was passed over/s);
   });
 });
 
 test('a required GPU is not the CPU', async () => {
-  await using oneslot = await startOneslot({ models, args: ['--require-gpu'], ready: false });
-  expect(await reasonsOf(oneslot)).toContain('a GPU is required');
+  expect((await failedStart({ models, args: ['--require-gpu'] })).stderr).toContain('a GPU is required');
 });
 
 test('a required GPU is not required of a model whose own model.json chooses the CPU, and that is told', async () => {
@@ -127,13 +103,8 @@ test('a required GPU is not required of a model whose own model.json chooses the
 test('a model with an operation that the provider lacks names the model, the provider and the operation', async () => {
   const own = join(models, 'lacking');
   await cp(`${PROJECT}models/face-detector`, join(own, 'face-detector'), { recursive: true });
-  await using oneslot = await startOneslot({
-    models: own,
-    args: ['--provider', 'webgpu'],
-    env: vulkan,
-    ready: false,
-  });
-  expect(await reasonsOf(oneslot)).toMatch(
+  const { stderr } = await failedStart({ models: own, args: ['--provider', 'webgpu'], env: vulkan });
+  expect(stderr).toMatch(
     /model face-detector .*the warm-up run on provider webgpu failed: .*Resize.*antialias/s,
   );
 });

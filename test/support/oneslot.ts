@@ -187,3 +187,12 @@ function parse(text: string): unknown {
     return text;
   }
 }
+
+/** Starts one that ends by itself: with which exit code, and what it says. */
+export async function failedStart(
+  options: Omit<StartOptions, 'ready'>,
+): Promise<{ readonly code: number | null; readonly stderr: string }> {
+  await using oneslot = await startOneslot({ ...options, ready: false });
+  const { code } = await oneslot.exited;
+  return { code, stderr: oneslot.stderr };
+}

@@ -1,11 +1,17 @@
 // The rooms behind the HTTP server, wired as the service wires them, around a clock and a runner that the test moves.
 
-import { Admission, type AdmissionLimits, type Arrival } from '../../src/admission/admission.js';
+import {
+  Admission,
+  type AdmissionLimits,
+  type AdmissionOptions,
+  type Arrival,
+} from '../../src/admission/admission.js';
 import { Forecast } from '../../src/admission/forecast.js';
 import { ServiceError } from '../../src/errors.js';
 import { Estimator } from '../../src/estimator/estimator.js';
 import { Ledger } from '../../src/ledger.js';
 import type { Model } from '../../src/model-repository/model.js';
+import type { ModelEntry, ModelState } from '../../src/model-repository/models.js';
 import type { Phase, Prediction } from '../../src/prediction.js';
 import { Positions } from '../../src/queue/positions.js';
 import { Queue } from '../../src/queue/queue.js';
@@ -60,9 +66,9 @@ export class Rooms {
   readonly admission: Admission;
   /** Each that was settled, and the phase that it was in. */
   readonly settled: { readonly prediction: Prediction; readonly phase: Phase }[] = [];
-  /** Why models are not loaded, where they are not. */
-  whyNotReady: string | undefined;
-  areLoaded = true;
+  /** Those whose state is another than ready, by name. */
+  readonly states = new Map<string, ModelState>();
+  isServing = true;
   areAnswersRead = true;
 
   constructor({ limits, ageMs = 30_000, runTimeoutMs = 900_000, models = [model()] }: RoomsOptions = {}) {
@@ -161,21 +167,25 @@ export class Rooms {
     return [...this.queue.inOrder()].map(({ id }) => id);
   }
 
-  #models(models: readonly Model[]): {
-    areLoaded: boolean;
-    whyNotReady: string | undefined;
-    get(name?: string): Model;
-  } {
-    const isReady = () => this.areLoaded;
-    const why = () => this.whyNotReady;
+  #models(models: readonly Model[]): AdmissionOptions['models'] {
+    const entryOf = (model: Model): ModelEntry => {
+      const state = this.states.get(model.name) ?? { kind: 'ready', model };
+      const place = { name: model.name, folder: `/nowhere/${model.name}`, version: model.version };
+      return { ...place, state, provider: 'cpu', stamp: '', wasReady: true, changedOnDisk: false };
+    };
+    const isServing = () => this.isServing;
     return {
-      get areLoaded() {
-        return isReady();
+      get isServing() {
+        return isServing();
       },
-      get whyNotReady() {
-        return why();
+      get missing() {
+        return models.map(entryOf).filter(({ state }) => state.kind !== 'ready');
       },
-      get: (name) => models.find((each) => each.name === name) ?? models[0]!,
+      get: (name) => entryOf(models.find((each) => each.name === name) ?? models[0]!),
+      isCurrent: (model) => {
+        const state = this.states.get(model.name);
+        return state === undefined || (state.kind === 'ready' && state.model === model);
+      },
     };
   }
 }

@@ -12,20 +12,23 @@ const MODEL = 'the bytes of a model';
 async function find(tree: Tree) {
   const root = await makeFolder(tree);
   const warnings: string[] = [];
-  const models = await findModels(root, (message) => warnings.push(message.replaceAll(root, 'ROOT')));
+  const { models } = await findModels(root, (message) => warnings.push(message.replaceAll(root, 'ROOT')));
   const served = models.map(({ name, version, path }) => `${name} ${version} ${relative(root, path)}`);
   return { root, models, served, warnings };
 }
 
-/** The message that a folder is refused with. */
+/** The message that a folder, or its only bad model, is refused with. */
 async function refusal(tree: Tree): Promise<string> {
   const root = await makeFolder(tree);
-  const error = await findModels(root, () => {}).then(
-    () => undefined,
-    (thrown: Error) => thrown,
+  const message = await findModels(root, () => {}).then(
+    ({ bad }) => {
+      expect(bad).toHaveLength(1);
+      expect(bad[0]!.failure.isPermanent).toBe(true);
+      return bad[0]!.failure.reason;
+    },
+    (thrown: Error) => thrown.message,
   );
-  expect(error).toBeDefined();
-  return error!.message.replaceAll(root, 'ROOT').replaceAll(dirname(root), 'ABOVE');
+  return message.replaceAll(root, 'ROOT').replaceAll(dirname(root), 'ABOVE');
 }
 
 describe('what is served', () => {
@@ -34,7 +37,9 @@ describe('what is served', () => {
     expect(models).toEqual([
       {
         name: 'digits',
+        folder: join(root, 'digits'),
         version: '1',
+        stamp: expect.stringMatching(/^[0-9a-f]{32}$/),
         path: join(root, 'digits/1/model.onnx'),
         settings: { sessionOptions: {}, labels: {}, dimensions: {}, defaults: {} },
       },
@@ -106,7 +111,7 @@ describe('what is served', () => {
     await symlink(join(elsewhere, 'store/7'), join(root, 'version/3'));
     await symlink(join(elsewhere, 'weights.onnx'), join(root, 'file/1/model.onnx'));
     await symlink(join(elsewhere, 'nowhere'), join(root, 'broken'));
-    const models = await findModels(root);
+    const { models } = await findModels(root);
     expect(models.map(({ name, version }) => `${name} ${version}`)).toEqual([
       'file 1',
       'linked 7',
@@ -116,7 +121,8 @@ describe('what is served', () => {
 
   test('the path of a model is absolute, wherever the server was started', async () => {
     const root = await makeFolder({ 'm/1/model.onnx': MODEL });
-    const [model] = await findModels(relative(process.cwd(), root));
+    const { models } = await findModels(relative(process.cwd(), root));
+    const [model] = models;
     expect(isAbsolute(model!.path)).toBe(true);
     expect(model!.path).toBe(join(root, 'm/1/model.onnx'));
   });
