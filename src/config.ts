@@ -20,6 +20,7 @@ import {
 const PROVIDERS = ['cpu', 'cuda', 'webgpu', 'auto'] as const satisfies readonly ProviderChoice[];
 /** `auto`: where the platform is found. */
 const SIGNAL_CHOICES = ['auto', 'on', 'off'] as const;
+const URGENCY_CHOICES = ['trust', 'keys', 'ignore'] as const;
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 
 interface OptionSpec<Value> {
@@ -181,6 +182,12 @@ const OPTIONS = {
     fallback: '30',
     kind: seconds(0.001, 7 * DAY_S),
     help: 'A waiting prediction gains one level of urgency each such span, so that none starves',
+  },
+  urgency: {
+    flag: '--urgency <whose>',
+    fallback: 'keys',
+    kind: oneOf(URGENCY_CHOICES),
+    help: "Whose urgency counts: keys: that of API keys which allow it, and without keys of callers that are no browsers; trust: everybody's; ignore: nobody's",
   },
   drainDelayMs: {
     flag: '--drain-delay <seconds>',

@@ -180,6 +180,7 @@ export async function startService(config: Config, { log, writeLine }: ServiceOu
       observer,
       positions,
       slot,
+      urgency: config.urgency,
     }),
     healthz: operations.healthz,
     readyz: operations.readyz(operationsOptions),

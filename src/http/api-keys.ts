@@ -14,12 +14,17 @@ export interface KeyEntry {
   readonly sha256: string;
   /** How many predictions of this client may wait at once; more are refused with `quota_exceeded`. */
   readonly maxWaiting?: number;
+  /** The most urgent level that this client may ask for, from 0; left out, nothing more urgent than others. */
+  readonly urgency?: number;
 }
 
 /** Who sent a request. */
-export type Client = Pick<KeyEntry, 'name' | 'maxWaiting'>;
+export type Client = Pick<KeyEntry, 'name' | 'maxWaiting' | 'urgency'>;
 
 const KEY_BYTES = 32;
+
+/** RFC 9218's levels. */
+const LEAST_URGENT = 7;
 
 const NAME = z.string().regex(/^[A-Za-z0-9._@-]{1,64}$/, {
   error: '1 to 64 letters, digits, ".", "_", "@" or "-"',
@@ -33,7 +38,12 @@ const SHA256 = z.string().superRefine((text, { addIssue }) => {
 });
 
 export const ENTRY = strictKeys(
-  { name: NAME, sha256: SHA256, maxWaiting: wholeNumber().min(1).exactOptional() },
+  {
+    name: NAME,
+    sha256: SHA256,
+    maxWaiting: wholeNumber().min(1).exactOptional(),
+    urgency: wholeNumber().min(0).max(LEAST_URGENT).exactOptional(),
+  },
   { key: 'put the key\'s SHA-256 as "sha256"; the key itself stays with its client' },
 );
 

@@ -8,6 +8,7 @@ import type { Model } from '../model-repository/model.js';
 import type { Prediction } from '../prediction.js';
 import type { AnswerType } from './accept.js';
 import type { EventStream } from './events.js';
+import type { UrgencyRight } from './urgency.js';
 
 /** What the headers and the query say, once they are known to make sense. */
 export interface PredictHeaders {
@@ -16,6 +17,7 @@ export interface PredictHeaders {
   /** Forms of the answer that are accepted, the preferred one first. */
   readonly answerTypes: readonly AnswerType[];
   readonly model: Model;
+  readonly urgencyRight: UrgencyRight;
   /** Those that the query asks for; they win over what the body says. */
   readonly outputs: readonly string[] | undefined;
 }

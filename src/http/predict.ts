@@ -19,14 +19,15 @@ import { tensorsBytes } from '../tensor.js';
 import { workloadOf } from '../workload.js';
 import { acceptedTypes, answerTypeFor } from './accept.js';
 import { sendAnswer } from './answer.js';
-import type { ApiKeys } from './api-keys.js';
+import type { ApiKeys, Client as ClientOfKey } from './api-keys.js';
 import { ClientLeft, promisedBytes } from './body.js';
 import { EventStream } from './events.js';
 import { type Exchange, logEnd, modelNameOf, type PredictHeaders, serverTiming } from './exchange.js';
 import { problemOf, sendProblem } from './problem.js';
 import { queriedOutputs } from './query.js';
 import { receive } from './receive.js';
-import { codingOf, isUrgency, mediaTypeOf, patienceOf, urgencyOf } from './request-headers.js';
+import { codingOf, mediaTypeOf, patienceOf } from './request-headers.js';
+import { bodyUrgency, headerUrgency, type UrgencyMode, urgencyRightOf } from './urgency.js';
 
 export interface PredictOptions {
   readonly admission: Admission;
@@ -42,6 +43,7 @@ export interface PredictOptions {
   readonly observer: Observer;
   readonly positions: Positions;
   readonly slot: Slot;
+  readonly urgency: UrgencyMode;
 }
 
 /** The handler of both predict routes. It answers every error itself: a prediction's books close here. */
@@ -95,7 +97,7 @@ function watchAnswer(exchange: Exchange, prediction: Prediction, options: Predic
 
 function readHeaders(
   request: Request,
-  { admission, apiKeys }: PredictOptions,
+  { admission, apiKeys, urgency }: PredictOptions,
 ): PredictHeaders & { client: Client } {
   const client = clientOf(request, apiKeys);
   const model = admission.open(modelNameOf(request) || undefined);
@@ -107,6 +109,7 @@ function readHeaders(
     mediaType,
     coding: codingOf(request.headers['content-encoding']),
     answerTypes: acceptedTypes(request.headers.accept),
+    urgencyRight: urgencyRightOf({ headers: request.headers, client }, urgency),
     outputs: queriedOutputs(request.url, model.signature),
   };
   if (headers.outputs !== undefined)
@@ -114,7 +117,7 @@ function readHeaders(
   return headers;
 }
 
-type Client = { readonly name: string; readonly maxWaiting?: number | undefined } | undefined;
+type Client = ClientOfKey | undefined;
 
 function clientOf(request: Request, apiKeys: ApiKeys | undefined): Client {
   if (apiKeys === undefined) return undefined;
@@ -127,13 +130,13 @@ function clientOf(request: Request, apiKeys: ApiKeys | undefined): Client {
 
 function admit(
   { request, response }: Exchange,
-  { model, client }: PredictHeaders & { client: Client },
+  { model, client, urgencyRight }: PredictHeaders & { client: Client },
   { admission }: PredictOptions,
 ): Prediction {
   const patienceMs = patienceOf(request.get('prefer'));
   const prediction = admission.admit({
     model,
-    urgency: urgencyOf(request.get('priority')),
+    urgency: headerUrgency(request.get('priority'), urgencyRight),
     patienceMs,
     bodyBytes: promisedBytes(request),
     client,
@@ -148,7 +151,7 @@ function enter(exchange: Exchange, decoded: Decoded, options: WithHeaders): void
   const { admission, positions, slot, headers } = options;
   const prediction = exchange.prediction!;
   if (decoded.timeoutMs !== undefined) prediction.limitPatience(decoded.timeoutMs);
-  if (isUrgency(decoded.priority)) prediction.urgency = decoded.priority;
+  prediction.urgency = bodyUrgency(decoded.priority, headers.urgencyRight) ?? prediction.urgency;
   const { model, answerTypes: types } = headers;
   exchange.answerType = answerTypeFor({ types, outputs: decoded.outputs, model });
   const work = workOf(headers.model, decoded);

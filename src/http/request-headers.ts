@@ -1,10 +1,7 @@
 // What a predict request's headers say, parsed and bounded; standard headers where there are any.
 
-import { parseDictionary } from 'structured-headers';
 import { ServiceError } from '../errors.js';
-import { URGENCIES } from '../queue/line.js';
 
-const DEFAULT_URGENCY = 3;
 const MAX_PATIENCE_SECONDS = 7 * 24 * 3600;
 
 /**
@@ -27,21 +24,6 @@ export function patienceOf(prefer: string | undefined): number | undefined {
     return seconds * 1000;
   }
   return undefined;
-}
-
-/** Urgency from `Priority: u=0…7` (RFC 9218); whatever is malformed is ignored, as the RFC demands. */
-export function urgencyOf(priority: string | undefined): number {
-  if (priority === undefined) return DEFAULT_URGENCY;
-  try {
-    const [urgency] = parseDictionary(priority).get('u') ?? [];
-    return isUrgency(urgency) ? urgency : DEFAULT_URGENCY;
-  } catch {
-    return DEFAULT_URGENCY;
-  }
-}
-
-export function isUrgency(value: unknown): value is number {
-  return Number.isInteger(value) && (value as number) >= 0 && (value as number) < URGENCIES;
 }
 
 const CODINGS = ['gzip', 'deflate', 'br'];

@@ -82,9 +82,9 @@ describe('urgency', () => {
     const blocker = leavableBurn(oneslot, ENDLESS);
     await oneslot.running();
     const order: string[] = [];
-    const send = async (name: string, priority?: string) => {
+    const send = async (name: string, priority?: string, others: Record<string, string> = {}) => {
       const waiting = await oneslot.metric('oneslot_queue_depth');
-      const headers: Record<string, string> = priority === undefined ? {} : { priority };
+      const headers: Record<string, string> = priority === undefined ? others : { priority, ...others };
       const answer = burn(oneslot, 1, { headers }).then(() => order.push(name));
       await oneslot.queued(waiting + 1);
       return { answer };
@@ -92,11 +92,13 @@ describe('urgency', () => {
     const last = await send('last', 'u=7');
     const first = await send('third', 'u=3');
     const second = await send('fourth');
+    // It says so by itself, whatever page asks.
+    const browser = await send('fifth', 'u=1, i', { origin: 'https://example.org' });
     const urgent = await send('first', 'u=0');
     const urgentToo = await send('second', 'u=0, i');
     blocker.leave();
-    await Promise.all([last, first, second, urgent, urgentToo].map(({ answer }) => answer));
-    expect(order).toEqual(['first', 'second', 'third', 'fourth', 'last']);
+    await Promise.all([last, first, second, browser, urgent, urgentToo].map(({ answer }) => answer));
+    expect(order).toEqual(['first', 'second', 'third', 'fourth', 'fifth', 'last']);
   });
 });
 

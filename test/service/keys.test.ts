@@ -13,6 +13,7 @@ import { until } from '../support/until.js';
 
 const bounded = newKey('bounded');
 const free = newKey('free');
+const urgent = newKey('urgent');
 const WRONG = newKey('nobody').key;
 
 const SHORT: Pick<Burn, 'iterations' | 'seed'> = { iterations: 3, seed: 2 };
@@ -23,7 +24,7 @@ let oneslot: Oneslot;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'oneslot-keys-'));
   writeFixtureModels(join(folder, 'models'), ['burn']);
-  const keys = [{ ...bounded.entry, maxWaiting: 1 }, free.entry];
+  const keys = [{ ...bounded.entry, maxWaiting: 1 }, free.entry, { ...urgent.entry, urgency: 1 }];
   await writeFile(join(folder, 'keys.json'), JSON.stringify({ keys }));
   const args = ['--api-keys', join(folder, 'keys.json'), '--log-level', 'trace'];
   oneslot = await startOneslot({ models: join(folder, 'models'), args });
@@ -85,6 +86,32 @@ test('a key with its quota waiting is refused, while another one is still served
   expect((await other).status).toBe(200);
   // Its place is free again.
   expect((await ask(bearer(bounded.key))).status).toBe(200);
+});
+
+test('urgency counts as far as the key allows it, in the header and in the body', async () => {
+  const long = leavableBurnOf(bounded.key);
+  await oneslot.running();
+  const order: string[] = [];
+  const all: Promise<unknown>[] = [];
+  const send = async (name: string, key: string, init: Record<string, unknown>) => {
+    const body = JSON.stringify({ inputs: { iterations: [3], seed: [2] }, ...(init.body as object) });
+    const headers = { ...bearer(key), ...(init.headers as Record<string, string>) };
+    all.push(
+      oneslot.post('/predict/burn', body, { headers }).then(({ status }) => order.push(`${status} ${name}`)),
+    );
+    await oneslot.queued(all.length);
+  };
+  const parameters = { priority: 0 };
+  await send('third', free.key, {});
+  await send('fourth', free.key, { headers: { priority: 'u=0' } });
+  await send('fifth', free.key, { body: { parameters } });
+  await send('first', urgent.key, { headers: { priority: 'u=1' } });
+  await send('second', urgent.key, { body: { parameters } });
+  await send('last', free.key, { headers: { priority: 'u=4' } });
+  long.leave();
+  await Promise.all(all);
+  const names = ['first', 'second', 'third', 'fourth', 'fifth', 'last'];
+  expect(order).toEqual(names.map((name) => `200 ${name}`));
 });
 
 test.each(['/healthz', '/readyz', '/metrics', '/scaling', '/models'])('%s needs no key', async (path) => {

@@ -91,15 +91,22 @@ async function servesUrgentFirst({ balancer, replicas, page }: Setting): Promise
   await replicas.running(1, 1, 1);
   const served: string[] = [];
   const waiting: Promise<void>[] = [];
-  for (const priority of ['u=7', undefined, 'i, u=1', 'u=0']) {
-    const headers = priority === undefined ? {} : { priority };
-    const done = callsRightly(balancer.url, { headers }).then(() => void served.push(priority ?? 'none'));
+  const callers: readonly [string, Record<string, string>][] = [
+    ['u=7', { priority: 'u=7' }],
+    ['none', {}],
+    // By itself, for whatever page asks.
+    ['browser', { priority: 'u=1, i', origin: 'https://example.org' }],
+    ['i, u=1', { priority: 'i, u=1' }],
+    ['u=0', { priority: 'u=0' }],
+  ];
+  for (const [name, headers] of callers) {
+    const done = callsRightly(balancer.url, { headers }).then(() => void served.push(name));
     waiting.push(done);
     await page.waits(waiting.length);
   }
   await endless[0]!.leave();
   await Promise.all(waiting);
-  assert.deepEqual(served, ['u=0', 'i, u=1', 'none', 'u=7']);
+  assert.deepEqual(served, ['u=0', 'i, u=1', 'none', 'browser', 'u=7']);
   await leaveAll(endless);
 }
 
