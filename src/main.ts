@@ -5,7 +5,7 @@ import { Command } from 'commander';
 import { cleanVariables, commandOptions, configOf } from './config.js';
 import { newKey } from './http/api-keys.js';
 import { createLog, type Logger } from './log.js';
-import { expectLargeMemory } from './memory.js';
+import { expectLargeMemory, keepLittleFreeMemory } from './memory.js';
 import { buildInfo } from './metrics/build-info.js';
 import { addPlanCommand } from './plan/command.js';
 import { immediateEnd } from './process-end.js';
@@ -63,6 +63,7 @@ function keyFor(name: string, command: Command): ReturnType<typeof newKey> {
 async function serve(parsed: Record<string, unknown>): Promise<void> {
   const config = configOf(parsed);
   expectLargeMemory();
+  keepLittleFreeMemory();
   const { log, flush, writeLine } = createLog(config.logLevel);
   let isStuck = false;
   process.on(

@@ -8,6 +8,7 @@ import type { Model } from '../model-repository/model.js';
 import type { Tensor, Tensors } from '../tensor.js';
 import { type Answer, answerTextBytes, writeAnswer } from './answer.js';
 import { decodeBinary, encodeBinary, type RawAnswer } from './binary.js';
+import { DecodingRoom } from './decoding-room.js';
 import { decodePicture } from './image.js';
 import { type Coding, type InflateLimits, inflate } from './inflate.js';
 import { checkedInputs, type GivenInputs } from './inputs.js';
@@ -73,17 +74,20 @@ export const OFFLOAD_BYTES = 64 * 1024;
  * body. A heap that is really full can end the process, not only the thread.
  */
 const MEMORY_PER_BODY = 4;
+/** The largest picture takes this much while it is decoded: 1.5 times its pixels, as many again at most, and its tensor. */
+const DECODING_PER_BODY = 4;
 const MIN_HEAP_MIB = 256;
 
 export function createCodecs({ maxBodyBytes, maxAnswerBytes, workerHeapMiB }: CodecsOptions): Codecs {
   const maxStringBytes = MEMORY_PER_BODY * maxBodyBytes;
   const heapMiB = Math.max(MIN_HEAP_MIB, Math.ceil((2 * maxStringBytes) / 2 ** 20));
+  const room = new DecodingRoom(DECODING_PER_BODY * maxBodyBytes);
   const pool = new Pool({ heapMiB: workerHeapMiB ?? heapMiB });
   return {
     decode: async (request) =>
       request.mediaType === 'application/json'
         ? await decodeJson(request, pool, maxStringBytes)
-        : decodedAlone(request, await decodeOther(request, pool, maxBodyBytes)),
+        : decodedAlone(request, await decodeOther(request, { pool, room, maxBodyBytes })),
     inflate: (raw, coding, limits) => inflate(raw, coding as Coding, limits),
     encodeJson: ({ model, outputs }) => encodeJson(answerOf(model, outputs, maxAnswerBytes), pool),
     encodeBinary,
@@ -118,7 +122,13 @@ function decodedAlone({ model, mediaType }: Encoded, inputs: GivenInputs): Decod
 
 const memoryOf = (inputs: GivenInputs): Uint8Array[] => inputs.map(([, { bytes }]) => bytes);
 
-async function decodeOther(request: Encoded, pool: Pool, maxBodyBytes: number): Promise<GivenInputs> {
+interface Rooms {
+  readonly pool: Pool;
+  readonly room: DecodingRoom;
+  readonly maxBodyBytes: number;
+}
+
+async function decodeOther(request: Encoded, { pool, room, maxBodyBytes }: Rooms): Promise<GivenInputs> {
   const { mediaType, body, headers, model } = request;
   if (mediaType === 'text/plain') return [await decodeText(body, model, pool)];
   if (isInPieces(body)) throw new Error(`a body of ${mediaType} in pieces: this is a bug`);
@@ -129,6 +139,7 @@ async function decodeOther(request: Encoded, pool: Pool, maxBodyBytes: number): 
         body,
         model,
         maxBytes: maxBodyBytes,
+        room,
         strip: (file) => (isSmall(file.body) ? stripPicture(file) : pool.stripPicture(file)),
       }),
     ];

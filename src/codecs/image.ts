@@ -5,6 +5,7 @@ import { ServiceError } from '../errors.js';
 import { typeText } from '../json/spec-text.js';
 import type { ImageMapping, Model } from '../model-repository/model.js';
 import { ELEMENT_BYTES, elementCount, type NumericType, type Tensor, type TensorSpec } from '../tensor.js';
+import type { DecodingRoom } from './decoding-room.js';
 import { checkShape } from './inputs.js';
 import type { PictureType } from './media-types.js';
 import { layOut } from './pixels.js';
@@ -21,6 +22,7 @@ export interface Picture {
   readonly maxBytes: number;
   /** Takes out of a file what is not its picture (strip.ts), where that keeps nobody waiting. */
   readonly strip: (file: PictureFile) => Uint8Array | Promise<Uint8Array>;
+  readonly room: DecodingRoom;
 }
 
 const BLACK = { r: 0, g: 0, b: 0 };
@@ -38,15 +40,15 @@ export async function decodePicture(picture: Picture): Promise<readonly [string,
   const size = await checkedSize(header, { mapping, spec, maxBytes });
   const dims = dimsOf(mapping, size);
   checkShape(spec, dims, 'the picture');
-  const { data, info } = await decoded(
-    sharp(body, { ...options, limitInputPixels: maxBytes }),
-    mapping,
-    size,
-  ).catch((error: unknown) => {
-    throw broken(error, spec);
-  });
   const type = spec.type as NumericType;
-  return [spec.name, { type, dims, bytes: await layOut(data, info, { mapping, type }) }];
+  const bytes = await picture.room.decode(size.decodingBytes, async () => {
+    const pixels = sharp(body, { ...options, limitInputPixels: maxBytes });
+    const { data, info } = await decoded(pixels, mapping, size).catch((error: unknown) => {
+      throw broken(error, spec);
+    });
+    return await layOut(data, info, { mapping, type });
+  });
+  return [spec.name, { type, dims, bytes }];
 }
 
 /** How such a file begins, in hex: sharp would read what the Content-Type does not say, other formats among it. */
@@ -68,6 +70,14 @@ interface Size {
   readonly height: number;
 }
 
+interface CheckedSize extends Size {
+  /** Memory that decoding takes at most. */
+  readonly decodingBytes: number;
+}
+
+/** Interlaced and progressive pictures lie in memory whole, which took 1.3 times their pixels where it was measured. */
+const WORKING_COPIES = 1.5;
+
 interface SizeLimit {
   readonly mapping: ImageMapping;
   readonly spec: TensorSpec;
@@ -75,7 +85,7 @@ interface SizeLimit {
 }
 
 /** The size that the tensor will have. From the header alone, before a pixel is decoded. */
-async function checkedSize(picture: Sharp, { mapping, spec, maxBytes }: SizeLimit): Promise<Size> {
+async function checkedSize(picture: Sharp, { mapping, spec, maxBytes }: SizeLimit): Promise<CheckedSize> {
   const { autoOrient, channels, depth } = await picture.metadata().catch((error: unknown) => {
     throw broken(error, spec);
   });
@@ -91,7 +101,8 @@ async function checkedSize(picture: Sharp, { mapping, spec, maxBytes }: SizeLimi
     const message = `the picture of ${width} x ${height} pixels takes ${bytes} bytes ${how}, more than ${maxBytes}`;
     throw new ServiceError('body_too_large', message);
   }
-  return size;
+  const outBytes = elementCount(dimsOf(mapping, size));
+  return { ...size, decodingBytes: WORKING_COPIES * pixelBytes + outBytes + tensorBytes };
 }
 
 type Pixels = { readonly data: Buffer; readonly info: OutputInfo };

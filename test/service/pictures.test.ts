@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import sharp from 'sharp';
-import { forgetPeak, peakBytes } from '../support/memory-of.js';
+import { forgetPeak, peakBytes, residentBytes } from '../support/memory-of.js';
 import { type Oneslot, openBooks, PROJECT, startOneslot } from '../support/oneslot.js';
 import {
   jpegSegment,
@@ -13,6 +13,7 @@ import {
   withSegments,
   withWebpChunks,
 } from '../support/picture-files.js';
+import { until } from '../support/until.js';
 
 let oneslot: Oneslot;
 
@@ -62,4 +63,30 @@ test('nor are 50 MB around a JPEG and a WebP', async () => {
     expect([type, status, body.outputs]).toEqual([type, 200, { label: [7] }]);
     expect(peakBytes(oneslot.pid) - before).toBeLessThan(bomb.length + 60e6);
   }
+});
+
+test('two dozen large pictures at once take the memory of a few, and give it back', async () => {
+  const size = { width: 3000, height: 3000, channels: 3 } as const;
+  const blank = sharp({ create: { ...size, background: '#fff' } });
+  const [png, interlaced, progressive] = await Promise.all([
+    blank.clone().png().toBuffer(),
+    blank.clone().png({ progressive: true }).toBuffer(),
+    blank.clone().jpeg({ progressive: true }).toBuffer(),
+  ]);
+  await predict(png);
+  forgetPeak(oneslot.pid);
+  const before = peakBytes(oneslot.pid);
+  const answers = await Promise.all(
+    Array.from({ length: 24 }, (_, index) =>
+      index % 8 === 1
+        ? predict(interlaced)
+        : index % 8 === 2
+          ? predict(progressive, 'image/jpeg')
+          : predict(png),
+    ),
+  );
+  expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
+  // Each has 27 MB of pixels, and takes up to three times that.
+  expect(peakBytes(oneslot.pid) - before).toBeLessThan(4 * 64 * 2 ** 20);
+  await until(() => residentBytes(oneslot.pid) - before < 80e6);
 });

@@ -258,6 +258,11 @@ describe('a file whose parts do not fit into it is refused with the place', () =
     expect(message).toContain(problem);
   });
 
+  test('and so is a PNG of more data than its pixels can need', async () => {
+    const file = withChunks(await png(), [pngChunk('IDAT', Buffer.alloc(100_000))]);
+    expect((await reason('image/png', file)).message).toContain('it has more data than its pixels can need');
+  });
+
   test('and so is a JPEG of more scans than its pixels are worth', async () => {
     const file = await noise(3).jpeg({ progressive: true }).toBuffer();
     const start = file.lastIndexOf(Buffer.from('ffda', 'hex'));
