@@ -248,6 +248,12 @@ const OPTIONS = {
     kind: oneOf(SIGNAL_CHOICES),
     help: 'Drains when EC2 says that it takes this Spot instance away; auto: in ECS tasks on EC2',
   },
+  quarantineMs: {
+    flag: '--quarantine <seconds>',
+    fallback: '600',
+    kind: seconds(0, DAY_S),
+    help: 'How long an input that ended two runners is refused; 0: never',
+  },
   orcaReport: {
     flag: '--orca-report [boolean]',
     fallback: 'false',

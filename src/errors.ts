@@ -56,6 +56,12 @@ export const ERRORS = {
     outcome: 'invalid',
     title: 'The answer is larger than one may be',
   },
+  input_quarantined: {
+    status: 422,
+    retryable: false,
+    outcome: 'invalid',
+    title: 'This input has ended runners',
+  },
   quota_exceeded: {
     status: 429,
     retryable: true,

@@ -88,6 +88,8 @@ export interface Snapshot {
   readonly slotBusySecondsTotal: number;
   /** Share of the last minute that the slot was busy, 0…1. */
   readonly busyRatio: number;
+  /** Inputs that are refused because they ended runners. */
+  readonly quarantinedInputs: number;
   readonly ready: boolean;
   readonly draining: boolean;
   readonly models: readonly LoadedModel[];

@@ -91,6 +91,9 @@ export class Prediction {
   #work: Work | undefined;
   #queuedMs = 0;
   #onStarted: () => void = () => {};
+  #hasStarted = false;
+  /** It shares no run: a runner has died with it, or may. */
+  runsAlone = false;
 
   constructor(options: PredictionOptions) {
     this.id = options.id;
@@ -182,13 +185,21 @@ export class Prediction {
 
   /** The runner has begun with it. `atMs` is the runner's own clock, which is ours too. */
   started(atMs: number): void {
+    this.#hasStarted = true;
     this.times.queue = Math.max(0, atMs - this.#queuedMs);
     this.#move('queued', 'running');
     if (this.#deadlineMs !== undefined) this.#watchTime(this.#deadlineMs);
     this.#onStarted();
   }
 
-  /** Calls back as its run begins. One listener: the caller's event stream. */
+  /** Its run was lost to somebody who ran with it, as far as is known: it waits again in its old place, and runs alone. */
+  waitAgain(): void {
+    this.runsAlone = true;
+    this.#move('running', 'queued');
+    if (this.#deadlineMs !== undefined) this.#watchTime(this.#deadlineMs - (this.estimate?.leastMs ?? 0));
+  }
+
+  /** Calls back as its run begins, and again where that was lost and it has another. One listener: the caller's event stream. */
   onStarted(listener: () => void): void {
     this.#onStarted = listener;
   }
@@ -231,7 +242,7 @@ export class Prediction {
   expire(): void {
     const waited = seconds(this.#clock.nowMs() - this.receivedMs);
     const patience = seconds(this.#deadlineMs! - this.receivedMs);
-    if (this.#phase === 'running') {
+    if (this.#hasStarted) {
       this.fail(new ServiceError('deadline_exceeded', `the deadline of ${patience} passed during the run`));
       return;
     }

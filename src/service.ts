@@ -33,6 +33,7 @@ import { Signals } from './scaling/signals.js';
 import type { SpotNotice } from './scaling/spot-notice.js';
 import { createSharedMemory } from './shared-memory.js';
 import { Slot } from './slot/slot.js';
+import { Suspects } from './slot/suspects.js';
 
 export interface Service {
   /** Where predictions are made, e.g. `http://127.0.0.1:8080`. */
@@ -132,7 +133,16 @@ export async function startService(config: Config, { log, writeLine }: ServiceOu
     },
   });
   const { runner } = modelHost;
-  const slot = new Slot({ runner, estimator, observer, busyMeter, clock, runTimeoutMs: config.runTimeoutMs });
+  const suspects = new Suspects({ clock, forMs: config.quarantineMs, log });
+  const slot = new Slot({
+    runner,
+    estimator,
+    observer,
+    busyMeter,
+    suspects,
+    clock,
+    runTimeoutMs: config.runTimeoutMs,
+  });
   const queue: Queue = new Queue({
     ageMs: config.ageMs,
     clock,
@@ -180,6 +190,7 @@ export async function startService(config: Config, { log, writeLine }: ServiceOu
       observer,
       positions,
       slot,
+      suspects,
       urgency: config.urgency,
     }),
     healthz: operations.healthz,
@@ -271,6 +282,7 @@ export async function startService(config: Config, { log, writeLine }: ServiceOu
       runningSeconds: (slot.run?.elapsedMs ?? 0) / 1000,
       slotBusySecondsTotal: busyMeter.totalSeconds,
       busyRatio: busyMeter.ratio,
+      quarantinedInputs: suspects.quarantined,
       ready: whyNotReady().length === 0,
       draining: admission.isDraining,
       models: models.entries.map(({ name, version = '', provider, state }) => {

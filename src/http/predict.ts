@@ -15,6 +15,7 @@ import type { Prediction, Work } from '../prediction.js';
 import type { Positions } from '../queue/positions.js';
 import type { InputMemory } from '../runner/input-memory.js';
 import type { Slot } from '../slot/slot.js';
+import type { Suspects } from '../slot/suspects.js';
 import { tensorsBytes } from '../tensor.js';
 import { workloadOf } from '../workload.js';
 import { acceptedTypes, answerTypeFor } from './accept.js';
@@ -43,6 +44,7 @@ export interface PredictOptions {
   readonly observer: Observer;
   readonly positions: Positions;
   readonly slot: Slot;
+  readonly suspects: Suspects;
   readonly urgency: UrgencyMode;
 }
 
@@ -74,6 +76,8 @@ async function exchangeAnswer(exchange: Exchange, options: PredictOptions): Prom
   exchange.prediction = prediction;
   watchAnswer(exchange, prediction, options);
   const decoded = await receive(exchange, headers, options);
+  const { suspects } = options;
+  if (suspects.mayKnow(headers.model, decoded.inputs)) await suspects.examine(prediction, decoded.inputs);
   if (!prediction.isSettled) enter(exchange, decoded, { ...options, headers });
   const settlement = await prediction.settlement;
   if (settlement.kind === 'completed')

@@ -55,6 +55,11 @@ export const GAUGES: readonly GaugeDefinition<Snapshot>[] = [
     value: ({ queued }) => queued,
   },
   {
+    name: 'oneslot_quarantined_inputs',
+    help: 'Inputs that are refused because they ended runners.',
+    value: ({ quarantinedInputs }) => quarantinedInputs,
+  },
+  {
     name: 'oneslot_running',
     help: 'Predictions in the present run: 0, 1, or a batch.',
     value: ({ running }) => running,

@@ -53,7 +53,7 @@ class Composer implements NextRun {
     this.batch = [head];
     this.#times = times;
     this.#endMs = (runMs) => nowMs + freeInMs + runMs;
-    this.#batchKey = head.work.batchKey;
+    this.#batchKey = head.runsAlone ? undefined : head.work.batchKey;
     this.#freeRows = (head.model.settings.batch?.max ?? 0) - head.work.rows;
     this.#batchDeadlineMs = head.deadlineMs ?? NEVER;
   }
@@ -73,8 +73,8 @@ class Composer implements NextRun {
     else this.#pass(candidate);
   }
 
-  #canJoin({ work }: Prediction): boolean {
-    return work.batchKey === this.#batchKey && work.rows <= this.#freeRows;
+  #canJoin({ work, runsAlone }: Prediction): boolean {
+    return !runsAlone && work.batchKey === this.#batchKey && work.rows <= this.#freeRows;
   }
 
   /**

@@ -12,6 +12,7 @@ import type { FoundModel, LoadFailure, LoadReport } from '../model-repository/mo
 import type { RestartReason } from '../observer.js';
 import type { SharedMemory } from '../shared-memory.js';
 import type { Tensor, Tensors } from '../tensor.js';
+import { type Death, deathOf, oomKills } from './death.js';
 import type { Block, InputMemory } from './input-memory.js';
 import {
   decodeFrame,
@@ -58,8 +59,8 @@ export interface RunnerListener {
   loaded(): void;
   started(start: RunStart): void;
   ended(end: RunEnd, outputs: ReadonlyMap<PredictionId, Tensors>): void;
-  /** The process is gone, and with it every input that it held. `death` may be told to anyone. */
-  lost(reason: RestartReason, death: string): void;
+  /** The process is gone, and with it every input that it held. */
+  lost(reason: RestartReason, death: Death): void;
 }
 
 /** Memory that the runner inherits, and how it is divided among the inputs. */
@@ -87,6 +88,8 @@ export class Runner {
   /** Memory in which it may still read. */
   readonly #held = new Map<PredictionId, readonly Block[]>();
   #killReason: KillReason | undefined;
+  /** Of the machine, as it was started. */
+  #oomKills: number | undefined;
   /** The last lines that it wrote since its present run began, or its load. They may quote what a caller sent. */
   #lastWords: string[] = [];
   /** The model whose load goes on; what it is said to have died of, where that is known already. */
@@ -168,6 +171,7 @@ export class Runner {
 
   #spawn(attempts: number, failure: string | undefined): void {
     this.#killReason = undefined;
+    this.#oomKills = oomKills();
     this.#lastWords = [];
     this.#loading = undefined;
     this.#state = {
@@ -320,33 +324,38 @@ export class Runner {
     const was = this.#state;
     this.#child = undefined;
     clearTimeout(this.#timer);
+    this.#tellOfDeath(was, code, signal);
+    // Not before: whoever is told looks at the inputs of the run that died.
     this.#release([...this.#held.keys()]);
+  }
+
+  #tellOfDeath(was: RunnerState, code: number | null, signal: NodeJS.Signals | null): void {
     if (was.kind === 'stopped') return;
-    const death = deathOf(code, signal);
+    const death = deathOf(code, signal, this.#oomKills);
     const isLoad = was.kind === 'starting' || this.#loading !== undefined;
     const reason = this.#killReason ?? (isLoad ? 'load_failed' : 'crashed');
     const words = this.#lastWords;
     this.#options.log.warn({ reason, code, signal, ...(words.length > 0 && { words }) }, 'runner gone');
-    this.#pinOnModel(death);
-    if (was.kind === 'starting') this.#backOff(was.attempts + 1, this.#startFailure(death));
+    this.#pinOnModel(death.how);
+    if (was.kind === 'starting') this.#backOff(was.attempts + 1, this.#startFailure(death.how));
     else this.#spawn(0, undefined);
     this.#options.listener.lost(reason, death);
   }
 
   /** Whose load it was that the process ended in. */
-  #pinOnModel(death: string): void {
+  #pinOnModel(how: string): void {
     if (this.#loading === undefined) return;
-    const told = `the runner ${death} while it loaded this model`;
+    const told = `the runner ${how} while it loaded this model`;
     const reason = [told, ...this.#lastWords].join('\n');
     const { model, failure = { reason, told, isPermanent: false } } = this.#loading;
     this.#options.listener.modelFailed(model, failure, { endedRunner: true });
   }
 
-  #startFailure(death: string): string {
+  #startFailure(how: string): string {
     if (this.#loading !== undefined) return `it ended as it loaded ${this.#loading.model}`;
     if (this.#killReason === 'load_timeout')
       return `it did not begin to load within --load-timeout, ${this.#options.loadTimeoutMs / 1000} s`;
-    return [`it ${death} before it began to load`, ...this.#lastWords].join('\n');
+    return [`it ${how} before it began to load`, ...this.#lastWords].join('\n');
   }
 
   #backOff(attempts: number, failure: string): void {
@@ -356,10 +365,6 @@ export class Runner {
     this.#timer = setTimeout(() => this.#spawn(attempts, failure), delayMs);
   }
 }
-
-/** How the process ended, without what it wrote: `died of SIGSEGV`, `ended with exit code 1`. */
-const deathOf = (code: number | null, signal: NodeJS.Signals | null): string =>
-  signal === null ? `ended with exit code ${code}` : `died of ${signal}`;
 
 /** Tensors come keyed `<id>/<output>`. */
 function byPrediction(tensors: Tensors): ReadonlyMap<PredictionId, Tensors> {

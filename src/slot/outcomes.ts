@@ -3,8 +3,11 @@
 import { ServiceError } from '../errors.js';
 import type { RestartReason } from '../observer.js';
 import type { Prediction } from '../prediction.js';
+import type { Death } from '../runner/death.js';
 import type { PredictionId, RunResult } from '../runner/protocol.js';
 import type { Tensors } from '../tensor.js';
+import type { PresentRun } from './present-run.js';
+import type { Suspects } from './suspects.js';
 
 /** Gives each its own answer or error. */
 export function settle(
@@ -31,8 +34,36 @@ function runError({ code, message, fault }: Extract<RunResult, { ok: false }>): 
 export const hasLostDevice = (results: readonly RunResult[]): boolean =>
   results.some((result) => !result.ok && result.fault === 'device');
 
+export interface LostRun {
+  readonly run: PresentRun;
+  readonly reason: RestartReason;
+  readonly death: Death;
+}
+
+/**
+ * A run was lost with its runner. Who ran alone has its error now; of those who ran together nobody knows who it was, so they
+ * are to run once more, each alone.
+ * @returns those
+ */
+export function settleLost({ run, reason, death }: LostRun, suspects: Suspects): readonly Prediction[] {
+  if (reason === 'crashed' && !death.isFromOutside) suspects.accuse(run.batch, death.how);
+  const runsAgain = (prediction: Prediction): boolean =>
+    reason === 'crashed' && run.isShared && !prediction.isSettled && !suspects.isConvicted(prediction);
+  const innocent = run.batch.filter(runsAgain);
+  for (const prediction of run.batch) {
+    if (innocent.includes(prediction)) continue;
+    const retryable = !suspects.isConvicted(prediction);
+    prediction.fail(lostRunError(reason, death.how, { retryable }));
+  }
+  return innocent;
+}
+
 /** For those whose run was going on as the runner died. What it wrote is not told: that may be another caller's. */
-export function lostRunError(reason: RestartReason, death: string): ServiceError {
+function lostRunError(
+  reason: RestartReason,
+  how: string,
+  options: { readonly retryable: boolean },
+): ServiceError {
   switch (reason) {
     case 'run_timeout':
       return new ServiceError('run_timeout', 'the run took longer than it may and was ended');
@@ -42,7 +73,7 @@ export function lostRunError(reason: RestartReason, death: string): ServiceError
     case 'device_error':
     case 'load_failed':
     case 'load_timeout':
-      return new ServiceError('runner_crashed', `the runner ${death} during this run`);
+      return new ServiceError('runner_crashed', `the runner ${how} during this run`, options);
   }
 }
 

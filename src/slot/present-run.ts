@@ -10,6 +10,8 @@ export interface PresentRunOptions {
   readonly startedMs: number;
   /** Without those who had left just before it began; empty where all had. */
   readonly batch: readonly Prediction[];
+  /** Whether it began for more than one, whoever had left by then. */
+  readonly isShared: boolean;
   readonly model: string;
   /** Undefined where someone had left, and what it brought is forgotten. */
   readonly workload: Workload | undefined;
@@ -19,6 +21,7 @@ export interface PresentRunOptions {
 export class PresentRun {
   readonly startedMs: number;
   readonly batch: readonly Prediction[];
+  readonly isShared: boolean;
   readonly model: string;
   readonly workload: Workload | undefined;
   readonly #estimate: Estimate | undefined;
@@ -28,6 +31,7 @@ export class PresentRun {
   constructor(options: PresentRunOptions) {
     this.startedMs = options.startedMs;
     this.batch = options.batch;
+    this.isShared = options.isShared;
     this.model = options.model;
     this.workload = options.workload;
     this.#estimate = options.estimate;

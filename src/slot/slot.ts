@@ -15,14 +15,16 @@ import { Joint } from '../estimator/joint.js';
 import type { Observer, RestartReason } from '../observer.js';
 import type { Prediction } from '../prediction.js';
 import type { Queue } from '../queue/queue.js';
+import type { Death } from '../runner/death.js';
 import type { KillReason, PredictionId, RunEnd, RunStart } from '../runner/protocol.js';
 import type { Runner } from '../runner/runner.js';
 import type { BusyMeter } from '../scaling/scaling.js';
 import type { Tensors } from '../tensor.js';
-import { hasLostDevice, lostRunError, settle, suspectError } from './outcomes.js';
+import { hasLostDevice, settle, settleLost, suspectError } from './outcomes.js';
 import { Planner } from './planner.js';
 import { PresentRun } from './present-run.js';
 import { Staging } from './staging.js';
+import type { Suspects } from './suspects.js';
 
 type SlotState =
   | { readonly kind: 'idle'; readonly sinceMs: number }
@@ -38,6 +40,7 @@ export interface SlotOptions {
   readonly estimator: Estimator;
   readonly observer: Observer;
   readonly busyMeter: BusyMeter;
+  readonly suspects: Suspects;
   readonly clock: Clock;
   /** Hard limit of a run, where the model names none. */
   readonly runTimeoutMs: number;
@@ -156,6 +159,7 @@ export class Slot {
     this.#finish(run, runMs, end.endedMs);
     this.#state = { kind: isEnding ? 'in doubt' : 'idle', sinceMs: end.endedMs };
     this.#learn(run, end);
+    this.#options.suspects.acquit(run.batch);
     settle(run.batch, end.results, outputs);
     for (const prediction of run.batch) this.#release(prediction);
     if (hasLostDevice(end.results)) this.#replace('device_error');
@@ -164,13 +168,19 @@ export class Slot {
   }
 
   /** The runner is gone: its run is lost, and nothing else. */
-  lost(reason: RestartReason, death: string): void {
+  lost(reason: RestartReason, death: Death): void {
     const { run } = this;
     this.#doubt();
     if (run === undefined) return;
     this.#finish(run, run.elapsedMs, this.#options.clock.nowMs());
-    for (const prediction of run.batch) prediction.fail(lostRunError(reason, death));
-    for (const prediction of run.batch) this.#release(prediction);
+    const { suspects } = this.#options;
+    const innocent = settleLost({ run, reason, death }, suspects);
+    suspects.recognise(this.#queue.inOrder(), run.batch);
+    for (const prediction of run.batch) if (prediction.isSettled) this.#release(prediction);
+    for (const prediction of innocent) prediction.waitAgain();
+    this.#queue.putBack(innocent);
+    const convicted = [...this.#queue.inOrder()].filter((each) => suspects.isConvicted(each));
+    for (const prediction of convicted) prediction.fail(suspects.refusal(prediction));
   }
 
   #begin(batch: readonly Prediction[], { ids, model, atMs }: RunStart): void {
@@ -178,7 +188,15 @@ export class Slot {
     const joint = batch.length === ids.length ? new Joint(estimator, batch) : undefined;
     const estimate = joint === undefined ? estimator.typical(model) : joint.estimate;
     const gapMs = this.#gapMs(batch, atMs);
-    const run = new PresentRun({ clock, startedMs: atMs, batch, model, workload: joint?.workload, estimate });
+    const run = new PresentRun({
+      clock,
+      startedMs: atMs,
+      batch,
+      isShared: ids.length > 1,
+      model,
+      workload: joint?.workload,
+      estimate,
+    });
     this.#state = { kind: 'in use', run };
     busyMeter.started(atMs);
     const timeoutMs = this.#staging.modelOf(model).settings.runTimeoutMs ?? this.#options.runTimeoutMs;

@@ -3,7 +3,7 @@
 import { readFile } from 'node:fs/promises';
 import { expect, test } from '@jest/globals';
 import { KILLING, writeFixtureModels } from '../support/fixture-models.js';
-import { startOneslot } from '../support/oneslot.js';
+import { openBooks, startOneslot } from '../support/oneslot.js';
 import { tempFolders } from '../support/temp-folders.js';
 import { until } from '../support/until.js';
 
@@ -91,3 +91,40 @@ test.each([1e12, 2 ** 53 - 1, -5])(
   },
   60_000,
 );
+
+test('an input that ends runners is run twice and then refused; whoever comes with another is served', async () => {
+  const models = await makeFolder();
+  writeFixtureModels(models, ['killed']);
+  await using oneslot = await startOneslot({ models });
+  const tries = [];
+  for (const _ of [1, 2, 3, 4]) tries.push(await oneslot.predict('killed', { x: [7, KILLING] }));
+  expect(tries.map(({ status, body }) => [status, body.code, body.retryable])).toEqual([
+    [500, 'runner_crashed', true],
+    [500, 'runner_crashed', false],
+    [422, 'input_quarantined', false],
+    [422, 'input_quarantined', false],
+  ]);
+  expect((await oneslot.predict('killed', { x: [7, 8] })).body.outputs).toEqual({ y: [7, 8] });
+  expect(await oneslot.metric('oneslot_runner_restarts_total', { reason: 'crashed' })).toBe(2);
+  expect(await oneslot.metric('oneslot_quarantined_inputs')).toBe(1);
+  expect(await oneslot.metric('oneslot_invalid_total', { reason: 'input_quarantined' })).toBe(2);
+  expect(openBooks(await oneslot.metrics())).toBe(0);
+}, 60_000);
+
+test('innocents beside it, in the same run or in line, get their answers', async () => {
+  const models = await makeFolder();
+  writeFixtureModels(models, ['burn', 'killed']);
+  await using oneslot = await startOneslot({ models });
+  const running = oneslot.predict('burn', { iterations: [100_000] });
+  await oneslot.running();
+  const xs = [1, 2, KILLING, 4, KILLING, 6, 7, 8, 9, 10];
+  const answers = await Promise.all(xs.map((x) => oneslot.predict('killed', { x: [x] })));
+  for (const [index, x] of xs.entries()) {
+    const { body } = answers[index]!;
+    if (x === KILLING) expect(body).toMatchObject({ retryable: false });
+    else expect(body.outputs).toEqual({ y: [x] });
+  }
+  expect((await running).status).toBe(200);
+  expect(await oneslot.metric('oneslot_runner_restarts_total', { reason: 'crashed' })).toBe(2);
+  expect(openBooks(await oneslot.metrics())).toBe(0);
+}, 60_000);

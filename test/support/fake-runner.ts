@@ -3,6 +3,7 @@
 // messages can be made to cross. It checks what no caller of a runner may ever do.
 
 import type { RestartReason } from '../../src/observer.js';
+import type { Death } from '../../src/runner/death.js';
 import type {
   KillReason,
   Plan,
@@ -19,7 +20,7 @@ export interface RunnerOwner {
   loaded(): void;
   started(start: RunStart): void;
   ended(end: RunEnd, outputs: ReadonlyMap<PredictionId, Tensors>): void;
-  lost(reason: RestartReason, death: string): void;
+  lost(reason: RestartReason, death: Death): void;
 }
 
 interface Clocked {
@@ -149,7 +150,7 @@ export class FakeRunner {
   }
 
   /** The process is gone. What it had written is still read; what it had not read is lost. */
-  die(death = 'died of SIGKILL'): void {
+  die(how = 'died of SIGKILL', isFromOutside = true): void {
     const reason = this.killReason ?? 'crashed';
     this.hear();
     this.isUp = false;
@@ -160,7 +161,7 @@ export class FakeRunner {
     this.staged.clear();
     this.#everStaged.clear();
     this.#toRunner.splice(0);
-    this.#owner.lost(reason, death);
+    this.#owner.lost(reason, { how, isFromOutside });
     this.#toRunner.splice(0);
   }
 

@@ -393,16 +393,18 @@ function killed(): FixtureModel {
     outputs: [{ name: 'y', type: 'int32', shape: ['batch'] }],
     constants: [
       { name: 'killing', type: 'int32', dims: [], data: [KILLING] },
-      { name: 'least', type: 'int32', dims: [], data: [-(2 ** 31)] },
-      { name: 'minus_one', type: 'int32', dims: [], data: [-1] },
-      { name: 'one', type: 'int32', dims: [], data: [1] },
-      { name: 'zero', type: 'int32', dims: [], data: [0] },
+      // Of 32 bits, several would be divided at once, and by another instruction.
+      integer('least', -(2 ** 63)),
+      integer('minus_one', -1),
+      integer('one', 1),
+      integer('zero', 0),
     ],
     nodes: [
       node('Equal', ['x', 'killing'], ['kills']),
       node('Where', ['kills', 'minus_one', 'one'], ['divisor']),
       node('Div', ['least', 'divisor'], ['quotient']),
-      node('Mul', ['quotient', 'zero'], ['nothing']),
+      node('Mul', ['quotient', 'zero'], ['product']),
+      node('Cast', ['product'], ['nothing'], { to: { int: 6 } }),
       node('Add', ['x', 'nothing'], ['y']),
     ],
   };

@@ -17,6 +17,7 @@ import { Positions } from '../../src/queue/positions.js';
 import { Queue } from '../../src/queue/queue.js';
 import { BusyMeter } from '../../src/scaling/scaling.js';
 import { Slot } from '../../src/slot/slot.js';
+import { Suspects } from '../../src/slot/suspects.js';
 import { FakeRunner } from './fake-runner.js';
 import { ManualClock } from './manual-clock.js';
 import { RecordingObserver } from './observers.js';
@@ -56,6 +57,7 @@ export class Rooms {
   readonly observer = new RecordingObserver();
   readonly estimator = new Estimator();
   readonly busyMeter = new BusyMeter(this.clock);
+  readonly suspects = new Suspects({ clock: this.clock, forMs: 600_000, log: { warn() {} } });
   readonly runner = new FakeRunner(this.clock);
   readonly ledger = new Ledger(this.observer, this.clock);
   readonly model: Model;
@@ -74,7 +76,15 @@ export class Rooms {
   constructor({ limits, ageMs = 30_000, runTimeoutMs = 900_000, models = [model()] }: RoomsOptions = {}) {
     const { clock, observer, estimator, busyMeter, runner, ledger } = this;
     this.model = models[0]!;
-    this.slot = new Slot({ runner, estimator, observer, busyMeter, clock, runTimeoutMs });
+    this.slot = new Slot({
+      runner,
+      estimator,
+      observer,
+      busyMeter,
+      suspects: this.suspects,
+      clock,
+      runTimeoutMs,
+    });
     this.queue = new Queue({
       ageMs,
       clock,

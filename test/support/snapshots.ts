@@ -20,6 +20,7 @@ export function snapshotOf(present: Partial<Snapshot> = {}): Snapshot {
     runningSeconds: 0,
     slotBusySecondsTotal: 0,
     busyRatio: 0,
+    quarantinedInputs: 0,
     ready: true,
     draining: false,
     models: [],

@@ -10,7 +10,15 @@ import { queued } from '../support/predictions.js';
 function runOf(estimate?: Estimate, batch: readonly Prediction[] = []) {
   const clock = new ManualClock();
   const startedMs = clock.nowMs();
-  const run = new PresentRun({ clock, startedMs, batch, model: 'm', workload: undefined, estimate });
+  const run = new PresentRun({
+    clock,
+    startedMs,
+    batch,
+    isShared: false,
+    model: 'm',
+    workload: undefined,
+    estimate,
+  });
   return { clock, run };
 }
 
@@ -38,6 +46,7 @@ test('has taken no time where the clock of the runner is a little ahead', () => 
     clock,
     startedMs,
     batch: [],
+    isShared: false,
     model: 'm',
     workload: undefined,
     estimate: undefined,

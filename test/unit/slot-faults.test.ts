@@ -17,7 +17,7 @@ describe('the runner dies', () => {
     const rooms = await openRooms();
     const [one, two, three] = [rooms.come(), rooms.come(), rooms.come()];
     await rooms.settle();
-    rooms.runner.die('died of SIGSEGV');
+    rooms.runner.die('died of SIGSEGV', false);
     const { code, message, retryable } = await errorOf(one);
     expect([code, message, retryable]).toEqual([
       'runner_crashed',
@@ -87,18 +87,41 @@ describe('the runner dies', () => {
     expect(rooms.running).toEqual([two.id]);
   });
 
-  test('with a batch: each of it hears of it once', async () => {
+  test('with a batch: whoever still waits is run once more, alone, and no third time', async () => {
     const rooms = await openRooms({ models: [batchableModel('b', 4)] });
     rooms.come();
-    const batch = [rooms.come(), rooms.come()];
+    const [gone, one, two] = [rooms.come(), rooms.come(), rooms.come()];
     await rooms.settle();
     await rooms.finish();
-    batch[0]!.leave();
+    gone.leave();
     rooms.runner.die();
-    expect(batch.map(({ outcome }) => outcome)).toEqual(['cancelled', 'failed']);
-    expect(rooms.ledger.open).toEqual([]);
-    await turn();
+    expect([gone, one, two].map(({ phase }) => phase)).toEqual(['over', 'queued', 'queued']);
+    rooms.runner.load();
+    await rooms.settle();
+    expect(rooms.running).toEqual([one.id]);
+    rooms.runner.die();
+    expect(await errorOf(one)).toMatchObject({ code: 'runner_crashed', retryable: true });
+    rooms.runner.load();
+    await rooms.settle();
+    await rooms.finish();
+    expect(two.outcome).toBe('completed');
+    expect(rooms.ledger.open.filter(({ phase }) => phase !== 'sending')).toEqual([]);
     expect(rooms.queue.running).toBe(0);
+  });
+
+  test('with a batch, and the time of one is up before its next turn: it did run, and is told so', async () => {
+    const rooms = await openRooms({ models: [batchableModel('b', 4)] });
+    for (const rows of [1, 2, 4]) rooms.teach(1, { rows });
+    rooms.come();
+    const [hasty, patient] = [rooms.come({ patienceMs: 1000 }), rooms.come()];
+    await rooms.settle();
+    await rooms.finish();
+    rooms.runner.die();
+    rooms.clock.advance(1000);
+    expect((await errorOf(hasty)).code).toBe('deadline_exceeded');
+    rooms.runner.load();
+    await rooms.settle();
+    expect(rooms.running).toEqual([patient.id]);
   });
 
   test('time in which it loads is no busy time of the slot', async () => {
