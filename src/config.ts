@@ -304,14 +304,25 @@ export function optionRows(): readonly OptionRow[] {
 }
 
 /** The options for commander, which reads flags before variables and prints the help. */
-export function commandOptions(): readonly Option[] {
-  return names.map((name) => {
+export function commandOptions(wanted: readonly Name[] = names): readonly Option[] {
+  return wanted.map((name) => {
     const { flag, fallback, kind, help } = specs[name];
     const text = kind === OPTIONS.modelsDir.kind ? help : `${help}; takes ${kind.takes}`;
     const option = new Option(flag, text).env(variableOf(flag)).argParser(kind.parse).preset('true');
     return fallback === undefined ? option : option.default(kind.parse(fallback), fallback);
   });
 }
+
+/** Options that say which models are loaded, and how: those of `oneslot check`. */
+export const LOAD_OPTIONS = [
+  'modelsDir',
+  'requireModels',
+  'provider',
+  'deviceId',
+  'requireGpu',
+  'intraOpThreads',
+  'loadTimeoutMs',
+] as const satisfies readonly Name[];
 
 /** @param parsed commander's values, keyed by its own camel-cased flag names */
 export function configOf(parsed: Readonly<Record<string, unknown>>): Config {

@@ -1,8 +1,9 @@
 #!/usr/bin/env node
 // The command `oneslot`: subcommands and signals. Nothing else in the project ends the process.
 
-import { Command } from 'commander';
-import { cleanVariables, commandOptions, configOf } from './config.js';
+import { Command, Option } from 'commander';
+import { checkModels, checkText } from './check.js';
+import { cleanVariables, commandOptions, configOf, defaultConfig, LOAD_OPTIONS } from './config.js';
 import { newKey } from './http/api-keys.js';
 import { createLog, type Logger } from './log.js';
 import { expectLargeMemory, keepLittleFreeMemory } from './memory.js';
@@ -24,6 +25,15 @@ Signals: SIGTERM and SIGHUP drain (readiness off, a delay, then only what was ad
 the delay. The exit code is 0, or 3 where a prediction or an answer was cut. A second signal ends at once, with 1.
 
 Example: oneslot serve --models ./models --port 8080 --queue-limit 100 --max-wait 30`;
+
+const CHECK_NOTES = `
+Each model is loaded, warmed up and proved as serve does it, and tried once; nothing is served, and no port is taken.
+The exit code is 0 where all that --require-models says have loaded, else 1. Run it in the image that serves: it finds
+a missing library, a wrong model.json or a broken file before a roll-out does.
+
+Examples:
+  oneslot check --models ./models
+  oneslot check --models ./models --provider cuda --require-gpu --json`;
 
 const unknownVariables = cleanVariables(process.env);
 const program = new Command('oneslot')
@@ -48,6 +58,15 @@ program
     );
   });
 
+const checkCommand = program
+  .command('check')
+  .description('Load the models of a folder as serve would, and say of each whether it loads')
+  .addOption(new Option('--json', 'Print JSON instead of text').default(false));
+for (const option of commandOptions(LOAD_OPTIONS)) checkCommand.addOption(option);
+checkCommand
+  .addHelpText('after', CHECK_NOTES)
+  .action(({ json, ...parsed }: Record<string, unknown>) => check(parsed, json === true));
+
 addPlanCommand(program);
 
 await program.parseAsync();
@@ -58,6 +77,17 @@ function keyFor(name: string, command: Command): ReturnType<typeof newKey> {
   } catch (error) {
     return command.error(`error: ${(error as Error).message}`);
   }
+}
+
+/** Its log is what it prints. */
+async function check(parsed: Record<string, unknown>, asJson: boolean): Promise<void> {
+  const { log } = createLog('silent');
+  const report = await checkModels(defaultConfig(configOf(parsed)), log).catch((error: Error) => {
+    process.stderr.write(`oneslot: ${error.message}\n`);
+    process.exit(EXIT_FAILED);
+  });
+  process.stdout.write(asJson ? `${JSON.stringify(report, undefined, 2)}\n` : checkText(report));
+  process.exitCode = report.ok ? EXIT_CLEAN : EXIT_FAILED;
 }
 
 async function serve(parsed: Record<string, unknown>): Promise<void> {

@@ -34,7 +34,7 @@ export class DiskWatch {
   async look(): Promise<void> {
     for (const { name } of this.#options.models.entries) {
       const before = this.#options.models.entry(name);
-      const stamp = await stampOf(before.folder, before.version).catch(() => undefined);
+      const stamp = await stampNow(before);
       const entry = this.#options.models.entry(name);
       // Loaded meanwhile: that look was at older files.
       if (stamp !== undefined && entry.stamp === before.stamp) this.#compare(entry, stamp);
@@ -44,7 +44,7 @@ export class DiskWatch {
   #compare({ name, state, stamp: known, changedOnDisk }: ModelEntry, stamp: string): void {
     const { models, log, onMended } = this.#options;
     const hasChanged = stamp !== known;
-    if (state.kind === 'failed' && hasChanged) onMended(name);
+    if (state.kind === 'failed' && hasChanged && stamp !== GONE) onMended(name);
     if (state.kind !== 'ready' || hasChanged === changedOnDisk) return;
     models.changed(name, hasChanged);
     if (hasChanged) log.warn({ model: name }, CHANGED);
@@ -56,6 +56,17 @@ export class DiskWatch {
         if (!this.#isStopped) this.#wait();
       });
     });
+  }
+}
+
+const GONE = 'gone';
+
+/** @returns undefined where it can't be told now. */
+async function stampNow({ folder, version }: ModelEntry): Promise<string | undefined> {
+  try {
+    return await stampOf(folder, version);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ENOENT' ? GONE : undefined;
   }
 }
 

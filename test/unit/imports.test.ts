@@ -14,7 +14,7 @@ const SOURCES = fileURLToPath(new URL('../../../src', import.meta.url));
  */
 const FLOORS: readonly (readonly string[])[] = [
   ['main.ts'],
-  ['service.ts', 'plan'],
+  ['service.ts', 'check.ts', 'plan'],
   ['http', 'drain.ts'],
   ['codecs'],
   ['admission'],
