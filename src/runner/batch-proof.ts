@@ -21,6 +21,8 @@ export interface BatchProof {
    * with larger free dimensions, in which more may show.
    */
   readonly shapes: readonly (readonly SampleInput[])[];
+  /** Whether no samples are drawn: what model.json gives must do. */
+  readonly onlyGiven?: boolean;
   run(request: { readonly inputs: Tensors; readonly outputs: readonly string[] }): Promise<Tensors>;
   /** From then on only what every proof needs is run. @default 5 s */
   readonly budgetMs?: number;
@@ -73,10 +75,11 @@ class Prover {
   }
 
   async prove(): Promise<BatchProved> {
+    const { onlyGiven } = this.#proof;
     const shapes = this.#proof.shapes.filter((inputs) => this.#haveAxis(inputs));
     await this.#proveGiven(shapes[0] ?? []);
     const sources: SampleSource[] = [];
-    for (const inputs of shapes) {
+    for (const inputs of onlyGiven ? [] : shapes) {
       if (this.#isLate) break;
       const source = this.#sourceOf(inputs);
       const isTaken = await source.explore();

@@ -30,7 +30,7 @@ import { runTensors } from './run.js';
 import { faultOf } from './run-failure.js';
 import { sampleShapes } from './sample-shapes.js';
 import { type SessionSettings, sessionOptions } from './session-options.js';
-import { ranksToTry, warmupInputs } from './warmup.js';
+import { isGiven, ranksToTry, warmupInputs } from './warmup.js';
 
 /** The first run pays for allocation and compilation; these tell what a run takes. */
 const TIMED_WARMUP_RUNS = 2;
@@ -174,7 +174,8 @@ async function loadOn(ort: typeof Ort, files: FoundModel, settings: LoadSettings
   checkSettings(files.settings, signature, `${files.name}/model.json`);
   const batchAxes = batchAxesOf(files, signature);
   const run: Run = (request) => runTensors(warming(ort), { session }, request);
-  const warm = await warmUp({ files, provider, signature, run });
+  const onlyGiven = provider === 'cpu' && files.onlyGivenInputs === true;
+  const warm = await warmUp({ files, provider, signature, run, onlyGiven });
   session.endProfiling();
   const work = await profile.read();
   if (warm.inputs !== undefined) proveProvider(provider, work, { requireGpu, proved: profile.writable });
@@ -182,7 +183,7 @@ async function loadOn(ort: typeof Ort, files: FoundModel, settings: LoadSettings
   // Timed without the profiler, which would slow down a run of many small nodes manyfold.
   const isKnown = knownOf(files, settings)?.stamp === files.stamp;
   const runMs = warm.inputs === undefined || isKnown ? [] : await timeRuns(warm.inputs, { signature, run });
-  const batch = await batchProof({ files, settings, signature, axes: batchAxes, run });
+  const batch = await batchProof({ files, settings, signature, axes: batchAxes, run, onlyGiven });
   return {
     path: files.path,
     session: owned.kept(),
@@ -215,11 +216,12 @@ interface BatchProofOptions {
   readonly signature: Signature;
   readonly axes: BatchAxes | undefined;
   readonly run: Run;
+  readonly onlyGiven: boolean;
 }
 
 /** What an earlier runner proved of the same file on the same provider holds, and callers wait. */
 async function batchProof(options: BatchProofOptions): Promise<BatchProved | undefined> {
-  const { files, settings, signature, axes, run } = options;
+  const { files, settings, signature, axes, run, onlyGiven } = options;
   const { batch } = files.settings;
   if (axes === undefined || batch === undefined) return undefined;
   const known = knownOf(files, settings);
@@ -231,6 +233,7 @@ async function batchProof(options: BatchProofOptions): Promise<BatchProved | und
     tolerance: batch.tolerance,
     outputs: signature.outputs.map(({ name }) => name),
     shapes: sampleShapes(signature, files.settings),
+    onlyGiven,
     run,
   });
 }
@@ -320,13 +323,21 @@ interface WarmupOptions {
   readonly provider: Provider;
   readonly signature: Signature;
   readonly run: Run;
+  /** Whether it is run on no inputs but those that model.json gives; see `FoundModel`. */
+  readonly onlyGiven: boolean;
 }
 
 /** What warming up gives is sent to nobody. */
 const warming = (ort: typeof Ort) => ({ ort, maxAnswerBytes: Number.POSITIVE_INFINITY });
 
 /** A warm-up that model.json describes must succeed; one made of zeros may fail, as not every model takes zeros. */
-async function warmUp({ files, provider, signature, run }: WarmupOptions): Promise<Warmup> {
+async function warmUp({ files, provider, signature, run, onlyGiven }: WarmupOptions): Promise<Warmup> {
+  if (onlyGiven && !signature.inputs.every(({ name }) => isGiven(name, files.settings))) {
+    return {
+      warning:
+        'no warm-up run: the runner ended, or hung, as it loaded this model, and zeros may be why; "warmup" in model.json names inputs that it runs on',
+    };
+  }
   const outputs = signature.outputs.map(({ name }) => name);
   let failure: unknown;
   for (const rank of ranksToTry(signature, files.settings)) {

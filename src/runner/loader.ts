@@ -151,8 +151,10 @@ export class Loader {
     const place = placeOf(entry);
     const found = await this.#options.lookAt(place);
     if (found !== undefined && !('failure' in found)) {
-      this.#found.set(name, found);
-      return found;
+      const isSuspect = (this.#tries.get(name)?.deaths ?? 0) > 0;
+      const wanted = isSuspect ? { ...found, onlyGivenInputs: true } : found;
+      this.#found.set(name, wanted);
+      return wanted;
     }
     this.#countFailure(name, false);
     const gone = {

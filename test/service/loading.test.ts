@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { burn } from '../support/burns.js';
+import { writeFixtureModels } from '../support/fixture-models.js';
 import { failedStart, type Oneslot, openBooks, PROJECT, startOneslot } from '../support/oneslot.js';
 import { sampleValue } from '../support/prometheus-text.js';
 import { until } from '../support/until.js';
@@ -101,6 +102,21 @@ describe('models that no further try can load', () => {
     await ship('digits');
     const error = await startOneslot({ models, args: ['--require-models', 'digit'] }).catch(String);
     expect(error).toMatch(/--require-models: there is no model "digit"; did you mean "digits"/);
+  });
+});
+
+describe('a model that its made-up warm-up', () => {
+  test.each([
+    ['ends', 'killed-by-zeros', [], { x: [5, 50] }, [20, 2]],
+    ['never comes out of', 'hangs-on-zeros', ['--load-timeout', '3'], { x: 40 }, 120],
+  ] as const)('%s is served without one', async (_how, name, args, inputs, y) => {
+    await ship('burn');
+    writeFixtureModels(models, [name]);
+    await using oneslot = await startOneslot({ models, args });
+    const warning = await oneslot.logs((line) => line.model === name && /no warm-up run/.test(line.msg));
+    expect(warning.msg).toMatch(/"warmup" in model.json/);
+    expect(await oneslot.predict(name, inputs)).toMatchObject({ status: 200, body: { outputs: { y } } });
+    expect((await burn(oneslot, 1)).status).toBe(200);
   });
 });
 

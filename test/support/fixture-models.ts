@@ -10,6 +10,7 @@ import {
   type GraphSpec,
   type ModelSpec,
   node,
+  type ValueSpec,
 } from '../../models/burn/onnx-writer.js';
 import { ELEMENT_TYPES, type ElementType } from '../../src/tensor.js';
 
@@ -58,6 +59,8 @@ const OTHERS = {
   'takes-memory': takesMemory(),
   killed: killed(),
   'killed-by-nothing': killedByNothing(),
+  'killed-by-zeros': killedByZeros(),
+  'hangs-on-zeros': hangsOnZeros(),
 };
 
 export type FixtureName = `echo-${ElementType}` | keyof typeof OTHERS;
@@ -71,7 +74,13 @@ const FIXTURES = {
 export const MIXING_NAMES = ['not-batchable', 'leaks-maximum', 'quantized-lookup'] as const;
 
 /** They end their process, or take all memory, where the input wants it. */
-const DANGEROUS_NAMES = ['killed', 'killed-by-nothing', 'takes-memory'] as const;
+const DANGEROUS_NAMES = [
+  'killed',
+  'killed-by-nothing',
+  'killed-by-zeros',
+  'hangs-on-zeros',
+  'takes-memory',
+] as const;
 
 /** All fixtures that load and harm nobody, whatever is sent. */
 export const FIXTURE_NAMES: readonly FixtureName[] = (Object.keys(FIXTURES) as FixtureName[]).filter(
@@ -409,6 +418,43 @@ function killed(): FixtureModel {
     ],
   };
   return fixture(graph, { batch: { axis: 0, max: 8 } });
+}
+
+/** `x` → `y`, 100 / x, and the end of the process where any of them is 0, as in every warm-up that is made up. */
+function killedByZeros(): FixtureModel {
+  const value = (name: string): ValueSpec => ({ name, type: 'int32', shape: ['n'] });
+  return fixture({
+    name: 'killed_by_zeros',
+    inputs: [value('x')],
+    outputs: [value('y')],
+    constants: [{ name: 'hundred', type: 'int32', dims: [], data: [100] }],
+    nodes: [node('Div', ['hundred', 'x'], ['y'])],
+  });
+}
+
+/** `x` → `y`, x as often added as it takes to reach 100: for zeros, for ever. */
+function hangsOnZeros(): FixtureModel {
+  const scalar = (name: string, type: ElementType): ValueSpec => ({ name, type, shape: [] });
+  const body: GraphSpec = {
+    name: 'addition',
+    inputs: [scalar('index', 'int64'), scalar('condition_in', 'bool'), scalar('sum_in', 'int64')],
+    outputs: [scalar('condition_out', 'bool'), scalar('sum_out', 'int64')],
+    nodes: [
+      node('Add', ['sum_in', 'x'], ['sum_out']),
+      node('Less', ['sum_out', 'hundred'], ['condition_out']),
+    ],
+  };
+  return fixture({
+    name: 'hangs_on_zeros',
+    inputs: [scalar('x', 'int64')],
+    outputs: [scalar('y', 'int64')],
+    constants: [
+      { name: 'hundred', type: 'int64', dims: [], data: [100] },
+      { name: 'zero', type: 'int64', dims: [], data: [0] },
+      { name: 'true', type: 'bool', dims: [], data: [1] },
+    ],
+    nodes: [node('Loop', ['', 'true', 'zero'], ['y'], { body: { graph: body } })],
+  });
 }
 
 /** `x` [t, n, 3] → `last` [1, n, 4], by a GRU, which ends its process with SIGABRT where there are no steps in time. */
