@@ -64,7 +64,11 @@ const OPTIONS = {
     kind: requirement,
     help: 'Which models must load for the server to start; those that do not are refused, and the others served',
   },
-  host: { flag: '--host <address>', fallback: '0.0.0.0', kind: text, help: 'Address to listen on' },
+  host: {
+    flag: '--host <address>',
+    kind: text,
+    help: 'Address to listen on; all by default, of IPv6 and IPv4 where both exist',
+  },
   port: {
     flag: '--port <port>',
     fallback: '8080',

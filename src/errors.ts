@@ -75,6 +75,12 @@ export const ERRORS = {
     title: 'The headers are too large',
   },
   internal_error: { status: 500, retryable: false, outcome: 'failed', title: 'oneslot failed' },
+  unsupported_transfer_coding: {
+    status: 501,
+    retryable: false,
+    outcome: 'invalid',
+    title: 'No such transfer coding',
+  },
   run_failed: { status: 500, retryable: false, outcome: 'failed', title: 'The model run failed' },
   runner_crashed: {
     status: 500,

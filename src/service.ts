@@ -219,8 +219,8 @@ export async function startService(config: Config, { log, writeLine }: ServiceOu
     adminPort === undefined
       ? undefined
       : await listen(createAdminApp(routes, app), { ...server, port: adminPort });
-  const url = urlOf(host, listening.port);
-  const adminUrl = urlOf(host, (admin ?? listening).port);
+  const url = urlOf(listening);
+  const adminUrl = urlOf(admin ?? listening);
   log.info({ url, adminUrl, models: models.names }, 'listening');
   modelHost.start();
   /** When a Spot instance is taken away, once that is known. */
@@ -351,7 +351,7 @@ async function within(ms: number, promise: Promise<unknown>): Promise<void> {
 }
 
 /** A literal IPv6 address stands in brackets (RFC 3986, 3.2.2). */
-const urlOf = (host: string, port: number): string =>
+const urlOf = ({ host, port }: Listening): string =>
   `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
 
 /** Undefined where it is not wanted or can't be had: then large inputs take their time, and all else is the same. */

@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Express, Request, Response } from 'express';
 import { ServiceError } from '../errors.js';
+import { headProblem } from './framing.js';
 import { sendProblem } from './problem.js';
 import { requestIdOf } from './request-headers.js';
 
@@ -15,8 +16,9 @@ export function frontOf(app: Express): RequestListener {
     const request = incoming as Request;
     const response = outgoing as Response;
     identify(request, response);
-    if (isHostMissing(request)) {
-      sendProblem(request, response, new ServiceError('bad_request', 'HTTP/1.1 demands a Host header'));
+    const problem = headProblem(request);
+    if (problem !== undefined) {
+      sendProblem(request, response, problem);
       return;
     }
     // Express passes by all its handlers where the target is no URL at all.
@@ -31,9 +33,4 @@ function identify({ headers }: Request, response: Response): void {
   const requestId = (typeof given === 'string' && requestIdOf(given)) || randomUUID();
   response.locals = { requestId };
   response.setHeader('X-Request-Id', requestId);
-}
-
-/** RFC 9112, 3.2. */
-function isHostMissing({ headers, httpVersion }: Request): boolean {
-  return headers.host === undefined && httpVersion === '1.1';
 }

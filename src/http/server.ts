@@ -18,7 +18,8 @@ import { messageClassesOf } from './message-classes.js';
 import { problemOf } from './problem.js';
 
 export interface ServerOptions {
-  readonly host: string;
+  /** Left out: all addresses, of IPv6 and IPv4 where both exist. */
+  readonly host?: string | undefined;
   readonly port: number;
   /** Must outlast a balancer's idle time, or it meets a connection that was just closed and answers 502. */
   readonly keepAliveTimeoutMs: number;
@@ -37,6 +38,8 @@ const LINGER_MS = 2000;
 
 export interface Listening {
   readonly port: number;
+  /** The address that it listens on. */
+  readonly host: string;
   /**
    * Ends idle connections at once and the others as soon as they are answered, or after a few seconds.
    * Gives how many were cut: their requests were not answered, or the answers not taken.
@@ -60,6 +63,8 @@ export async function listen(app: Express, options: ServerOptions): Promise<List
     },
     front,
   );
+  // Beyond a limit of its own Node drops headers without a word; see framing.ts.
+  server.maxHeadersCount = 0;
   // Without a listener Node would ask for the body before anyone has decided whether it is wanted.
   server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
     expectsContinue(request as Request);
@@ -79,8 +84,10 @@ export async function listen(app: Express, options: ServerOptions): Promise<List
       resolve();
     });
   });
+  const { address, port } = server.address() as AddressInfo;
   return {
-    port: (server.address() as AddressInfo).port,
+    port,
+    host: options.host ?? address,
     close: () => closeServer(server, connections),
     destroy: () => destroyServer(server, connections),
   };
@@ -117,7 +124,7 @@ function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
     socket.destroy();
     return;
   }
-  endWith(clientProblem(error.code), socket);
+  endWith(clientProblem(error), socket);
 }
 
 /** Answers by hand, without Node's HTTP, unless an answer is on its way already; then the connection ends. */
@@ -141,13 +148,21 @@ function isAnswering(socket: Socket): boolean {
   return (socket as { _httpMessage?: ServerResponse | null })._httpMessage?.headersSent === true;
 }
 
-function clientProblem(code: string | undefined): ServiceError {
+/** The parser says what it met in `reason`. */
+type ParseError = NodeJS.ErrnoException & { readonly reason?: string };
+
+function clientProblem({ code, reason }: ParseError): ServiceError {
   switch (code) {
     case 'HPE_HEADER_OVERFLOW':
       return new ServiceError('headers_too_large', 'the request headers are larger than 16 KiB');
     case 'ERR_HTTP_REQUEST_TIMEOUT':
       return new ServiceError('upload_timeout', 'the request did not arrive in time');
+    case 'HPE_PAUSED_H2_UPGRADE':
+      return new ServiceError('bad_request', 'HTTP/2 is not spoken here: send HTTP/1.1');
     default:
-      return new ServiceError('bad_request', `the request is not valid HTTP (${code ?? 'parse error'})`);
+      return new ServiceError(
+        'bad_request',
+        `the request is not valid HTTP: ${reason ?? code ?? 'parse error'}`,
+      );
   }
 }

@@ -227,6 +227,99 @@ describe('what is no prediction', () => {
   });
 });
 
+describe('a request that breaks a rule of HTTP', () => {
+  const head = (...lines: string[]) =>
+    `POST /predict/digits HTTP/1.1\r\n${['Host: a', 'Content-Type: application/json', ...lines].join('\r\n')}\r\n\r\n`;
+  const chunked = `${DIGIT.length.toString(16)}\r\n${DIGIT}\r\n0\r\n\r\n`;
+  const length = `Content-Length: ${DIGIT.length}`;
+  const many = (count: number) => Array.from({ length: count }, () => 'a:b');
+
+  test.each([
+    [
+      'more headers than are read',
+      head(length, ...many(2000)) + DIGIT,
+      431,
+      'has 2003 headers; at most 2000',
+    ],
+    [
+      'more of them before those that count',
+      `POST /predict/digits HTTP/1.1\r\n${many(2001).join('\r\n')}\r\nHost: a\r\n${length}\r\n\r\n${DIGIT}`,
+      431,
+      'has 2003 headers',
+    ],
+    ['two Host headers', head('host: b', length) + DIGIT, 400, 'the header host is there twice'],
+    ['the same Host twice', head('HOST: a', length) + DIGIT, 400, 'the header HOST is there twice'],
+    [
+      'no host in Host',
+      head(length).replace('Host: a', 'Host: a b') + DIGIT,
+      400,
+      'the Host header is no host',
+    ],
+    [
+      'two content types',
+      head('content-type: text/plain', length) + DIGIT,
+      400,
+      'content-type is there twice',
+    ],
+    [
+      'two keys',
+      head('Authorization: Bearer a', 'Authorization: Bearer b', length) + DIGIT,
+      400,
+      'Authorization is there twice',
+    ],
+    [
+      'a transfer coding beside chunked',
+      head('Transfer-Encoding: gzip, chunked') + chunked,
+      501,
+      'may be chunked, got',
+    ],
+    [
+      'chunks in HTTP/1.0',
+      head('Transfer-Encoding: chunked').replace('1.1', '1.0') + chunked,
+      400,
+      'HTTP/1.0 has no Transfer-Encoding',
+    ],
+    [
+      'another coding at the end',
+      head('Transfer-Encoding: chunked, gzip') + chunked,
+      400,
+      'Transfer-Encoding',
+    ],
+    [
+      'chunks twice',
+      head('Transfer-Encoding: chunked', 'Transfer-Encoding: chunked') + chunked,
+      400,
+      'Transfer-Encoding',
+    ],
+    ['a length and chunks', head(length, 'Transfer-Encoding: chunked') + chunked, 400, 'Transfer-Encoding'],
+    ['a length twice', head(length, length) + DIGIT, 400, 'Content-Length'],
+    ['a folded header', head('X-A: b\r\n c', length) + DIGIT, 400, 'header'],
+    ['a space before the colon', head(length.replace(':', ' :')) + DIGIT, 400, 'header'],
+    ['HTTP/2', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 400, 'HTTP/2 is not spoken here'],
+  ])('%s is told which', async (_what, bytes, status, detail) => {
+    using connection = await RawConnection.open(oneslot.url);
+    connection.send(bytes);
+    const answer = await connection.hears('}');
+    expect(answer).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
+    expect(answer).toMatch(/^Content-Type: application\/problem\+json\r$/m);
+    expect(answer).toContain(detail);
+  });
+
+  test.each([
+    ['2,000 headers', head(length, ...many(1997)) + DIGIT],
+    ['an absolute target', head(length).replace('/predict', 'http://a/predict') + DIGIT],
+    ['an empty Host', head(length).replace('Host: a', 'Host:') + DIGIT],
+    ['an IPv6 address as its Host', head(length).replace('Host: a', 'Host: [::1]:8080') + DIGIT],
+    ['chunks in capitals', head('Transfer-Encoding: CHUNKED') + chunked],
+    ['an extension of a chunk', head('Transfer-Encoding: chunked') + chunked.replace('\r\n', ';a="b"\r\n')],
+    ['trailers', head('Transfer-Encoding: chunked') + chunked.replace(/\r\n$/, 'Host: b\r\n\r\n')],
+  ])('is none with %s', async (_what, bytes) => {
+    using connection = await RawConnection.open(oneslot.url);
+    connection.send(bytes);
+    expect(await connection.hears('}')).toMatch(/^HTTP\/1\.1 200 /);
+  });
+});
+
 describe('every answer', () => {
   test('carries the id that its request came with, or a new one', async () => {
     const own = await fetch(`${oneslot.url}/healthz`, { headers: { 'x-request-id': 'abc-123' } });

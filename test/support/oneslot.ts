@@ -23,6 +23,8 @@ export interface StartOptions {
   readonly models?: string;
   readonly args?: readonly string[];
   readonly env?: NodeJS.ProcessEnv;
+  /** `undefined`: the server's own default. @default 127.0.0.1 */
+  readonly host?: string | undefined;
   /** Wait until the models are loaded. @default true */
   readonly ready?: boolean;
 }
@@ -137,8 +139,16 @@ export async function startOneslot({
   args = [],
   env = {},
   ready = true,
+  ...others
 }: StartOptions = {}): Promise<Oneslot> {
-  const defaults = ['--host', '127.0.0.1', '--port', '0', '--models', models ?? `${PROJECT}models`];
+  const host = 'host' in others ? others.host : '127.0.0.1';
+  const defaults = [
+    ...(host === undefined ? [] : ['--host', host]),
+    '--port',
+    '0',
+    '--models',
+    models ?? `${PROJECT}models`,
+  ];
   const child = spawn(process.execPath, [MAIN, 'serve', ...defaults, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, ...NO_PLATFORM, ...env },
