@@ -8,8 +8,8 @@ import type { Model } from '../model-repository/model.js';
 import type { Tensor, Tensors } from '../tensor.js';
 import { type Answer, answerTextBytes, writeAnswer } from './answer.js';
 import { decodeBinary, encodeBinary, type RawAnswer } from './binary.js';
-import { DecodingRoom } from './decoding-room.js';
-import { decodePicture } from './image.js';
+import type { Gate } from './gate.js';
+import { decodePicture, decodingGate } from './image.js';
 import { type Coding, type InflateLimits, inflate } from './inflate.js';
 import { checkedInputs, type GivenInputs } from './inputs.js';
 import { readRequest } from './json-request.js';
@@ -42,6 +42,8 @@ export interface Encoded {
   readonly body: Uint8Array | Pieces;
   readonly headers: { readonly tensorShape?: string };
   readonly model: Model;
+  /** Rejects when nobody wants it any more: what waits for a thread then is let go. @default somebody always does */
+  readonly unwanted?: Promise<never> | undefined;
 }
 
 export interface Codecs {
@@ -74,20 +76,18 @@ export const OFFLOAD_BYTES = 64 * 1024;
  * body. A heap that is really full can end the process, not only the thread.
  */
 const MEMORY_PER_BODY = 4;
-/** The largest picture takes this much while it is decoded: 1.5 times its pixels, as many again at most, and its tensor. */
-const DECODING_PER_BODY = 4;
 const MIN_HEAP_MIB = 256;
 
 export function createCodecs({ maxBodyBytes, maxAnswerBytes, workerHeapMiB }: CodecsOptions): Codecs {
   const maxStringBytes = MEMORY_PER_BODY * maxBodyBytes;
   const heapMiB = Math.max(MIN_HEAP_MIB, Math.ceil((2 * maxStringBytes) / 2 ** 20));
-  const room = new DecodingRoom(DECODING_PER_BODY * maxBodyBytes);
+  const gate = decodingGate(maxBodyBytes);
   const pool = new Pool({ heapMiB: workerHeapMiB ?? heapMiB });
   return {
     decode: async (request) =>
       request.mediaType === 'application/json'
         ? await decodeJson(request, pool, maxStringBytes)
-        : decodedAlone(request, await decodeOther(request, { pool, room, maxBodyBytes })),
+        : decodedAlone(request, await decodeOther(request, { pool, gate, maxBodyBytes })),
     inflate: (raw, coding, limits) => inflate(raw, coding as Coding, limits),
     encodeJson: ({ model, outputs }) => encodeJson(answerOf(model, outputs, maxAnswerBytes), pool),
     encodeBinary,
@@ -102,10 +102,14 @@ export const takesPieces = (mediaType: string): boolean =>
 const isSmall = (body: Uint8Array | Pieces): body is Uint8Array =>
   !isInPieces(body) && body.byteLength < OFFLOAD_BYTES;
 
-async function decodeJson({ body, model }: Encoded, pool: Pool, maxStringBytes: number): Promise<Decoded> {
+async function decodeJson(
+  { body, model, unwanted }: Encoded,
+  pool: Pool,
+  maxStringBytes: number,
+): Promise<Decoded> {
   const { inputs: specs, outputs } = model.signature;
   const plan = { inputs: specs, outputs: outputs.map(({ name }) => name), maxStringBytes };
-  const read = isSmall(body) ? readRequest(body, plan) : await pool.readRequest(body, plan);
+  const read = isSmall(body) ? readRequest(body, plan) : await pool.readRequest(body, plan, unwanted);
   const { inputs, ...rest } = read;
   return { ...rest, own: memoryOf(inputs), inputs: checkedInputs(model, inputs) };
 }
@@ -124,13 +128,13 @@ const memoryOf = (inputs: GivenInputs): Uint8Array[] => inputs.map(([, { bytes }
 
 interface Rooms {
   readonly pool: Pool;
-  readonly room: DecodingRoom;
+  readonly gate: Gate;
   readonly maxBodyBytes: number;
 }
 
-async function decodeOther(request: Encoded, { pool, room, maxBodyBytes }: Rooms): Promise<GivenInputs> {
+async function decodeOther(request: Encoded, { pool, gate, maxBodyBytes }: Rooms): Promise<GivenInputs> {
   const { mediaType, body, headers, model } = request;
-  if (mediaType === 'text/plain') return [await decodeText(body, model, pool)];
+  if (mediaType === 'text/plain') return [await decodeText(request, pool)];
   if (isInPieces(body)) throw new Error(`a body of ${mediaType} in pieces: this is a bug`);
   if (isPictureType(mediaType))
     return [
@@ -139,16 +143,18 @@ async function decodeOther(request: Encoded, { pool, room, maxBodyBytes }: Rooms
         body,
         model,
         maxBytes: maxBodyBytes,
-        room,
-        strip: (file) => (isSmall(file.body) ? stripPicture(file) : pool.stripPicture(file)),
+        gate,
+        unwanted: request.unwanted,
+        strip: (file) =>
+          isSmall(file.body) ? stripPicture(file) : pool.stripPicture(file, request.unwanted),
       }),
     ];
   return [decodeBinary({ body, tensorShape: headers.tensorShape, model, maxBytes: maxBodyBytes })];
 }
 
-async function decodeText(body: Uint8Array | Pieces, model: Model, pool: Pool): Promise<GivenInputs[number]> {
+async function decodeText({ body, model, unwanted }: Encoded, pool: Pool): Promise<GivenInputs[number]> {
   const plan = textPlan(model);
-  return isSmall(body) ? readText(body, plan) : await pool.readText(body, plan);
+  return isSmall(body) ? readText(body, plan) : await pool.readText(body, plan, unwanted);
 }
 
 function answerOf(model: Model, outputs: Tensors, maxBytes: number): Answer {

@@ -1,11 +1,12 @@
 // A picture as an input tensor: decoded and resized by sharp, then laid out as model.json says.
 
+import { availableParallelism } from 'node:os';
 import sharp, { type OutputInfo, type Sharp } from 'sharp';
 import { ServiceError } from '../errors.js';
 import { typeText } from '../json/spec-text.js';
 import type { ImageMapping, Model } from '../model-repository/model.js';
 import { ELEMENT_BYTES, elementCount, type NumericType, type Tensor, type TensorSpec } from '../tensor.js';
-import type { DecodingRoom } from './decoding-room.js';
+import { Gate } from './gate.js';
 import { checkShape } from './inputs.js';
 import type { PictureType } from './media-types.js';
 import { layOut } from './pixels.js';
@@ -22,7 +23,27 @@ export interface Picture {
   readonly maxBytes: number;
   /** Takes out of a file what is not its picture (strip.ts), where that keeps nobody waiting. */
   readonly strip: (file: PictureFile) => Uint8Array | Promise<Uint8Array>;
-  readonly room: DecodingRoom;
+  readonly gate: Gate;
+  /** Rejects when nobody wants it any more. */
+  readonly unwanted?: Promise<never> | undefined;
+}
+
+/** Node's threads decode, and inflate bodies too: one is always left for the others. */
+const UV_THREADS = Number(process.env.UV_THREADPOOL_SIZE) || 4;
+const AT_ONCE = Math.max(1, Math.min(UV_THREADS - 1, availableParallelism()));
+
+/** The largest picture takes this much while it is decoded: 1.5 times its pixels, as many again at most, and its tensor. */
+const DECODING_PER_BODY = 4;
+
+/**
+ * Where pictures wait to be decoded. What one takes is known from its header before a pixel is decoded, and since nothing
+ * else of its file reaches the decoder (strip.ts), that is what it takes. So the bound can stand here, in the server's
+ * process. A process of its own for decoding, which the kernel could limit, was weighed: it holds 60 MB where nothing is
+ * decoded, makes each small picture wait for two ways through a socket, and takes with it every picture in it when one is
+ * too much.
+ */
+export function decodingGate(maxBodyBytes: number): Gate {
+  return new Gate({ atOnce: AT_ONCE, maxBytes: DECODING_PER_BODY * maxBodyBytes });
 }
 
 const BLACK = { r: 0, g: 0, b: 0 };
@@ -41,13 +62,15 @@ export async function decodePicture(picture: Picture): Promise<readonly [string,
   const dims = dimsOf(mapping, size);
   checkShape(spec, dims, 'the picture');
   const type = spec.type as NumericType;
-  const bytes = await picture.room.decode(size.decodingBytes, async () => {
+  const task = async (): Promise<Uint8Array> => {
     const pixels = sharp(body, { ...options, limitInputPixels: maxBytes });
     const { data, info } = await decoded(pixels, mapping, size).catch((error: unknown) => {
       throw broken(error, spec);
     });
     return await layOut(data, info, { mapping, type });
-  });
+  };
+  const { gate, unwanted } = picture;
+  const bytes = await gate.pass({ bytes: size.decodingBytes, task, unwanted });
   return [spec.name, { type, dims, bytes }];
 }
 

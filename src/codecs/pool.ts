@@ -6,6 +6,7 @@ import { Piscina } from 'piscina';
 import { ServiceError } from '../errors.js';
 import type { Tensor } from '../tensor.js';
 import type { Answer } from './answer.js';
+import { Gate } from './gate.js';
 import type { GivenInputs } from './inputs.js';
 import type { JsonRequest, RequestPlan } from './json-request.js';
 import { isInPieces, type Pieces } from './pieces.js';
@@ -15,6 +16,8 @@ import type { Job, Outcome, ReadJob } from './worker.js';
 
 /** The event loop and the runner want cores too. */
 const THREADS = availableParallelism() > 2 ? 2 : 1;
+
+type Unwanted = Promise<never> | undefined;
 
 type TransferList = readonly (ArrayBuffer | MessagePort)[];
 
@@ -27,27 +30,32 @@ export class Pool {
   readonly #heapMiB: number;
   #piscina: Piscina<Job, Outcome<unknown>> | undefined;
   #isClosed = false;
+  /** Piscina lets none go that waits: a signal that aborts ends the thread where it has begun. */
+  readonly #gate = new Gate({ atOnce: THREADS });
 
   constructor({ heapMiB }: PoolOptions) {
     this.#heapMiB = heapMiB;
   }
 
   /** Takes the body's memory. Rejects as readRequest() throws, and with `body_too_large` when memory runs out. */
-  async readRequest(body: Uint8Array | Pieces, plan: RequestPlan): Promise<JsonRequest> {
-    return (await this.#read({ kind: 'request', body: owned(body), plan })) as JsonRequest;
+  async readRequest(body: Uint8Array | Pieces, plan: RequestPlan, unwanted?: Unwanted): Promise<JsonRequest> {
+    return (await this.#read({ kind: 'request', body: owned(body), plan }, unwanted)) as JsonRequest;
   }
 
   /** Takes the body's memory. Rejects as readText() throws, and with `body_too_large` when memory runs out. */
-  async readText(body: Uint8Array | Pieces, plan: TextPlan): Promise<GivenInputs[number]> {
-    return (await this.#read({ kind: 'text', body: owned(body), plan })) as GivenInputs[number];
+  async readText(
+    body: Uint8Array | Pieces,
+    plan: TextPlan,
+    unwanted?: Unwanted,
+  ): Promise<GivenInputs[number]> {
+    return (await this.#read({ kind: 'text', body: owned(body), plan }, unwanted)) as GivenInputs[number];
   }
 
   /** Takes the body's memory. Rejects as stripPicture() throws. */
-  async stripPicture({ body, ...file }: PictureFile): Promise<Uint8Array> {
+  async stripPicture({ body, ...file }: PictureFile, unwanted?: Unwanted): Promise<Uint8Array> {
     const whole = owned(body) as Uint8Array;
-    return (await this.#run({ kind: 'picture', body: whole, file }, [
-      whole.buffer as ArrayBuffer,
-    ])) as Uint8Array;
+    const job: Job = { kind: 'picture', body: whole, file };
+    return (await this.#run(job, [whole.buffer as ArrayBuffer], unwanted)) as Uint8Array;
   }
 
   async writeAnswer(answer: Answer): Promise<Uint8Array> {
@@ -62,16 +70,23 @@ export class Pool {
     await this.#piscina?.destroy();
   }
 
-  async #read(job: ReadJob): Promise<unknown> {
+  async #read(job: ReadJob, unwanted: Unwanted): Promise<unknown> {
     const { body } = job;
+    const memory = isInPieces(body) ? body.port : (body.buffer as ArrayBuffer);
     try {
-      return await this.#run(job, [isInPieces(body) ? body.port : (body.buffer as ArrayBuffer)]);
+      return await this.#run(job, [memory], unwanted);
     } catch (error) {
+      // Where no thread has taken it, its pieces would wait for ever.
+      if (isInPieces(body)) body.port.close();
       throw isOutOfMemory(error) ? this.#bodyTooLarge(error) : error;
     }
   }
 
-  async #run(job: Job, transferList: TransferList): Promise<unknown> {
+  async #run(job: Job, transferList: TransferList, unwanted?: Unwanted): Promise<unknown> {
+    return await this.#gate.pass({ bytes: 0, task: () => this.#runNow(job, transferList), unwanted });
+  }
+
+  async #runNow(job: Job, transferList: TransferList): Promise<unknown> {
     if (this.#isClosed) throw shutDown();
     try {
       const outcome = await this.#started().run(job, { transferList });

@@ -40,7 +40,7 @@ export async function receive(
   admission.whole(prediction);
   const receivedMs = clock.nowMs();
   prediction.times.receive = receivedMs - exchange.arrivedMs;
-  const decoded = await Promise.race([decode(raw, exchange, headers, options), unwanted]);
+  const decoded = await Promise.race([decode(raw, exchange, headers, { ...options, unwanted }), unwanted]);
   prediction.times.decode = clock.nowMs() - receivedMs;
   return decoded;
 }
@@ -75,11 +75,12 @@ function placeFor(
   return { take, release: () => block?.release() };
 }
 
-/** Rejects with the error that a prediction is settled with; else never settles. */
+/** Rejects with the error that a prediction is settled with, or when its caller has left; else never settles. */
 function failureOf(settlement: Promise<Settlement>): Promise<never> {
   const failure = new Promise<never>((_, reject) => {
     void settlement.then((settled) => {
       if (settled.kind === 'failed') reject(settled.error);
+      else if (settled.kind === 'left') reject(new ClientLeft());
     });
   });
   // By then nobody may listen any more: the caller gets the settlement itself.
@@ -91,9 +92,9 @@ async function decode(
   raw: Uint8Array | Pieces,
   { request, prediction }: Exchange,
   { coding, mediaType, model, outputs }: PredictHeaders,
-  options: ReceiveOptions,
+  options: ReceiveOptions & { readonly unwanted: Promise<never> },
 ): Promise<Decoded> {
-  const { codecs } = options;
+  const { codecs, unwanted } = options;
   const body = coding === undefined ? raw : await inflated(raw as Uint8Array, coding, prediction!, options);
   const tensorShape = request.get('tensor-shape');
   const decoded = await codecs.decode({
@@ -101,6 +102,7 @@ async function decode(
     body,
     headers: { ...(tensorShape !== undefined && { tensorShape }) },
     model,
+    unwanted,
   });
   return outputs === undefined ? decoded : { ...decoded, outputs };
 }
