@@ -102,7 +102,7 @@ const OPTIONS = {
     flag: '--intra-op-threads <n>',
     fallback: '0',
     kind: integer(0, 1024),
-    help: "ONNX Runtime's threads for one run on the CPU; 0 leaves the choice to it",
+    help: "ONNX Runtime's threads for one run on the CPU; 0: as many as the CPU quota and affinity allow, else its choice",
   },
   queueLimit: {
     flag: '--queue-limit <n>',

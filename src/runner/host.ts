@@ -2,6 +2,7 @@
 
 import type { Clock } from '../clock.js';
 import type { Config } from '../config.js';
+import { cpuLimit } from '../cpu-limit.js';
 import type { Logger } from '../log.js';
 import { DiskWatch } from '../model-repository/disk-watch.js';
 import type { LoadReport } from '../model-repository/model.js';
@@ -39,7 +40,8 @@ export class ModelHost {
 
   constructor(options: HostOptions) {
     const { config, models, memory, clock, log, isIdle, listener } = options;
-    const { provider, deviceId, requireGpu, intraOpThreads, maxAnswerBytes } = config;
+    const { provider, deviceId, requireGpu, maxAnswerBytes } = config;
+    const intraOpThreads = config.intraOpThreads || (cpuLimit() ?? 0);
     const loader = new Loader({
       models,
       runner: () => this.runner,

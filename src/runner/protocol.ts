@@ -18,7 +18,7 @@ export interface RunnerSettings {
   readonly provider: ProviderChoice;
   readonly deviceId: number;
   readonly requireGpu: boolean;
-  /** ONNX Runtime's intra-op threads a session; 0 leaves the choice to it. */
+  /** ONNX Runtime's intra-op threads; 0 leaves the choice to it, which is one for each core of the machine. */
   readonly intraOpThreads: number;
   /** What the outputs of one prediction may take together. */
   readonly maxAnswerBytes: number;

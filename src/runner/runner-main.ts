@@ -4,12 +4,14 @@
 
 import { expectLargeMemory } from '../memory.js';
 import './io.js';
+import { goBeforeServer } from './oom-score.js';
 
 // Whoever stops the server's process group means the server, which drains and then ends this process.
 process.on('SIGINT', () => {});
 process.on('SIGTERM', () => {});
 process.on('SIGHUP', () => {});
 
+goBeforeServer();
 expectLargeMemory();
 
 // Not before: ONNX Runtime takes its time to load, and a signal may come meanwhile.

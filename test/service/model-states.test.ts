@@ -169,3 +169,12 @@ test('a folder that is swapped behind a link, as Kubernetes does, is another mod
   await replaceRunner(oneslot);
   expect((await stateOf(oneslot, 'm')).inputs[0].name).toBe('image');
 });
+
+test('the kernel takes the runner first when memory is short, and the server not before', async () => {
+  const models = await makeFolder();
+  await ship(models, 'burn');
+  await using oneslot = await startOneslot({ models });
+  const scoreOf = async (pid: number) => Number(await readFile(`/proc/${pid}/oom_score_adj`, 'utf8'));
+  const server = await scoreOf(oneslot.pid);
+  expect(await scoreOf(oneslot.runnerPid!)).toBe(Math.min(1000, server + 500));
+});
