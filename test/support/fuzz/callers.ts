@@ -39,10 +39,21 @@ const leavingMidBody: Generator = (random, material) => {
   return { ...request, headers, leavesAfterMs: random.below(12) };
 };
 
+/** Thirty bytes that ask for megabytes, or for more than there is memory. */
+const largeAnswers: Generator = (random) => {
+  const count = random.pick([300, 400, 1000, 10 ** 12]) + random.below(100);
+  const outputs = random.below(2) === 0 ? { outputs: ['positions'] } : {};
+  const request = jsonRequest('big-output', JSON.stringify({ inputs: { count: [count] }, ...outputs }));
+  const accept = random.pick(['application/json', 'application/octet-stream', 'text/event-stream']);
+  const statuses = [422, ...(count > 10 ** 9 ? [500] : []), ...(accept === 'text/event-stream' ? [200] : [])];
+  return { ...withHeader(request, 'accept', accept), statuses };
+};
+
 export const CALLERS: Readonly<Record<string, Generator>> = {
   deadlines,
   timeouts,
   leaving,
   leavingMidBody,
   leavingTheAnswer,
+  largeAnswers,
 };

@@ -32,6 +32,10 @@ export interface FuzzRequest {
 /** Bytes as they go over a socket of their own. */
 export interface Wire {
   readonly bytes: Uint8Array;
+  /** Sent in so many pieces, a few milliseconds apart. @default 1 */
+  readonly pieces?: number;
+  /** The caller reads nothing of what is answered. */
+  readonly isDeaf?: boolean;
   /**
    * What the caller does next: waits for so many answers; stops sending, and reads what comes until the server closes;
    * or is gone so long after.

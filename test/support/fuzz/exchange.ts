@@ -48,9 +48,10 @@ async function wholeAnswer(incoming: IncomingMessage): Promise<FuzzAnswer> {
 
 /** Rejects with an Error where fewer answers come than must, or something that is none. */
 export async function wireExchange(wire: Wire, { url }: Server): Promise<readonly FuzzAnswer[]> {
-  const { bytes, afterwards, next } = wire;
+  const { afterwards, next, isDeaf = false } = wire;
   using connection = await RawConnection.open(url);
-  connection.send(bytes);
+  if (isDeaf) connection.stopReading();
+  await sendAll(connection, wire);
   if (typeof next === 'object' && 'resetAfterMs' in next) {
     await delay(next.resetAfterMs);
     connection.reset();
@@ -62,6 +63,17 @@ export async function wireExchange(wire: Wire, { url }: Server): Promise<readonl
   }
   if (next === 'half-close') connection.end();
   return await answersOn(connection, wire);
+}
+
+/** Between two pieces: long enough that each comes alone. */
+const PIECE_MS = 3;
+
+async function sendAll(connection: RawConnection, { bytes, pieces = 1 }: Wire): Promise<void> {
+  const size = Math.ceil(bytes.length / pieces);
+  for (let start = 0; start < bytes.length; start += size) {
+    if (start > 0) await delay(PIECE_MS);
+    connection.send(bytes.subarray(start, start + size));
+  }
 }
 
 async function answersOn(

@@ -2,9 +2,17 @@
 
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 import { ELEMENT_BYTES, type NumericType } from '../../../src/tensor.js';
+import {
+  jpegSegment,
+  pngBomb,
+  webpChunk,
+  withChunks,
+  withSegments,
+  withWebpChunks,
+} from '../picture-files.js';
 import type { Random } from '../random.js';
 import { BAD, type FuzzRequest, type Generator, type Outputs } from './case.js';
-import type { Material } from './material.js';
+import type { Material, PictureType } from './material.js';
 import { randomBytes } from './mutate.js';
 import { anyRight, digitsProblem, ECHOED, embeddingProblem, type Right, words } from './rights.js';
 
@@ -42,6 +50,44 @@ function facesProblem({ boxes, scores }: Outputs): string | undefined {
   const [rows, values] = [boxes as number[][], scores as number[]];
   return rows.length === values.length && rows.every((row) => row.length === 4) ? undefined : 'not faces';
 }
+
+/** Texts of which each would take a megabyte, if anybody read them. */
+const PNG_BOMBS = (['zTXt', 'iTXt', 'iCCP'] as const).map((type) => pngBomb(type, 2 ** 20));
+
+/** What a picture file may carry beside its pixels, and what must not matter. */
+const CARRYING: Readonly<Record<PictureType, (file: Buffer, random: Random) => Buffer>> = {
+  png: (file, random) =>
+    withChunks(
+      file,
+      several(random, 30, () => random.pick(PNG_BOMBS)),
+    ),
+  jpeg: (file, random) =>
+    withSegments(
+      file,
+      several(random, 30, () =>
+        jpegSegment(random.pick(APP_SEGMENTS), randomBytes(random, random.below(2000))),
+      ),
+    ),
+  webp: (file, random) =>
+    withWebpChunks(
+      file,
+      several(random, 30, () => webpChunk(random.pick(WEBP_CHUNKS), randomBytes(random, random.below(2000)))),
+    ),
+};
+
+/** From a camera's to a comment. The other ones change how pixels are read. */
+const APP_SEGMENTS = [0xe3, 0xe5, 0xed, 0xef, 0xfe];
+const WEBP_CHUNKS = ['XMP ', 'fuzz'];
+
+const several = (random: Random, most: number, make: () => Buffer): Buffer[] =>
+  Array.from({ length: 1 + random.below(most) }, make);
+
+/** Much metadata, and the same picture. */
+export const carryingPicture: Generator = (random, { drawings }) => {
+  const { label, type, file } = random.pick(drawings);
+  const body = CARRYING[type](file, random);
+  return { ...ofType('digits', `image/${type}`, body), problemOf: digitsProblem([label]) };
+};
 
 export const goodText: Generator = (random) => {
   return { ...ofType('sentence-embedder', 'text/plain', words(random)), problemOf: embeddingProblem(1) };
@@ -108,7 +154,10 @@ export function withHeader(request: FuzzRequest, name: string, value: string | s
   return { ...request, headers: { ...request.headers, [name]: value } };
 }
 
-const GOOD: readonly Generator[] = [goodJson, goodJson, goodJson, goodPicture, goodText, goodRaw, goodMixed];
+const GOOD: readonly Generator[] = [
+  ...[goodJson, goodJson, goodJson, goodJson, goodPicture, goodPicture, goodText, goodText],
+  ...[goodRaw, goodRaw, goodMixed, goodMixed, carryingPicture],
+];
 
 export function anyGood(random: Random, material: Material): FuzzRequest {
   return dressed(random.pick(GOOD)(random, material), random);

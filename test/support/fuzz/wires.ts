@@ -133,6 +133,39 @@ const pipelined: WireGenerator = (random, material) => {
   return { bytes: sent, next: { answers: requests.length }, statuses: [200], requests };
 };
 
+const PAGES = wordsOf('/metrics /models /models/digits /healthz /readyz /scaling /nothing');
+
+/** Hundreds of requests in one piece, and the caller reads none of the answers. */
+const floods: WireGenerator = (random) => {
+  const pages = Array.from({ length: 20 + random.below(300) }, () => random.pick(PAGES));
+  const text = pages.map((page) => `GET ${page} HTTP/1.1\r\nHost: fuzz\r\n\r\n`).join('');
+  return { ...wire(text), isDeaf: true, next: { resetAfterMs: random.below(60) } };
+};
+
+/** The same with predictions, whose answers must not go to the next one on this address. */
+const deaf: WireGenerator = (random, material) => {
+  const requests = Array.from({ length: 1 + random.below(6) }, () =>
+    rightRequest(anyRight(random, material)),
+  );
+  const sent = Buffer.concat(requests.map(plainBytes));
+  return { ...wire(sent), isDeaf: true, next: { resetAfterMs: random.below(60) } };
+};
+
+/** A right request, byte after byte or nearly so. */
+const trickles: WireGenerator = (random, material) => {
+  const requests = [rightRequest(anyRight(random, material))];
+  const sent = plainBytes(requests[0]!);
+  return { bytes: sent, pieces: 2 + random.below(12), next: { answers: 1 }, statuses: [200], requests };
+};
+
+/** The same, in chunks, of which the last never comes. */
+const endless: WireGenerator = (random) => {
+  const chunks = Array.from({ length: 1 + random.below(10) }, () => '1\r\n \r\n').join('');
+  const sent = Buffer.from(head(['Transfer-Encoding: chunked']) + chunks);
+  const next = random.pick(['half-close', { resetAfterMs: random.below(20) }] as const);
+  return { bytes: sent, pieces: 1 + random.below(8), next, statuses: [400] };
+};
+
 /** What is no HTTP comes while the answer to a prediction is being sent, event by event. */
 const brokenStream: WireGenerator = (random) => {
   const body = JSON.stringify({ inputs: { iterations: [random.below(1200)] } });
@@ -171,5 +204,11 @@ const damaged: WireGenerator = (random) => {
 const HEADS = { wrongStarts, targets, wrongLines, manyLines, hosts, expectations, oldVersions, tunnels };
 const LENGTHS_AND_CODINGS = { wrongLengths, tooShortLength, transferCodings, chunks };
 const WHOLES = { noise, otherProtocols, pipelined, brokenStream, brokenRest, cutOff, damaged };
+const SLOW_AND_DEAF = { floods, deaf, trickles, endless };
 
-export const WIRES: Readonly<Record<string, WireGenerator>> = { ...HEADS, ...LENGTHS_AND_CODINGS, ...WHOLES };
+export const WIRES: Readonly<Record<string, WireGenerator>> = {
+  ...HEADS,
+  ...LENGTHS_AND_CODINGS,
+  ...WHOLES,
+  ...SLOW_AND_DEAF,
+};
