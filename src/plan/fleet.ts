@@ -1,7 +1,7 @@
 // Replicas and where requests wait for them: the part of the simulator that balancing decides.
 
 /** Told of every run that begins. */
-export type OnStart = (arrivedAt: number, now: number) => void;
+export type OnStart = (arrivedAt: number, now: number, runTime: number) => void;
 
 /** Times are in seconds of simulated time. */
 export interface Fleet {

@@ -8,10 +8,9 @@ import type { Parsed } from './options.js';
 import type { PlanSetup } from './plan.js';
 import { readProfile } from './profile.js';
 import { type RunTimes, runTimesOf } from './run-times.js';
+import { SHIPPED_BEHAVIOR } from './shipped.js';
 
 const RATE_SECONDS = 4 * 3600;
-/** Until what has started shows in a metric of one datapoint a minute. */
-const SIGHT_SECONDS = 120;
 const FETCH_TIMEOUT_MS = 10_000;
 
 /** @throws Error that says what to change */
@@ -20,10 +19,19 @@ export async function setupOf(parsed: Parsed): Promise<PlanSetup> {
   if (minReplicas > maxReplicas) {
     throw new Error(`--min-replicas ${minReplicas} is more than --max-replicas ${maxReplicas}`);
   }
-  const { balancing, startup, metricDelay, queueLimit, maxWait, price, scaler, seed } = parsed;
-  const { scaleInCooldown, scaleOutCooldown = startup + SIGHT_SECONDS } = parsed;
+  const { balancing, balancerQueue, startup, metricDelay, queueLimit, maxWait, price, scaler, seed } = parsed;
+  const { scaleInCooldown, scaleOutCooldown, ecsBusyTarget } = parsed;
   return {
-    ...{ balancing, startup, metricDelay, queueLimit, minReplicas, maxReplicas, seed },
+    ...{
+      balancing,
+      isQueueSeen: balancerQueue === 'seen',
+      startup,
+      metricDelay,
+      queueLimit,
+      minReplicas,
+      maxReplicas,
+      seed,
+    },
     ...(maxWait !== undefined && { maxWait }),
     ...(price !== undefined && { price }),
     arrivals: await arrivalsOf(parsed),
@@ -31,7 +39,12 @@ export async function setupOf(parsed: Parsed): Promise<PlanSetup> {
     target: { quantile, wait },
     scaledBy: scaler,
     hpa: { behavior: behaviorOf(parsed), targets: targetsOf(parsed) },
-    ecs: { scaleOutCooldown, scaleInCooldown, ...(ecsTarget !== undefined && { target: ecsTarget }) },
+    ecs: {
+      scaleOutCooldown,
+      scaleInCooldown,
+      ...(ecsTarget !== undefined && { target: ecsTarget }),
+      ...(ecsBusyTarget !== undefined && { busyTarget: ecsBusyTarget }),
+    },
   };
 }
 
@@ -94,8 +107,8 @@ function targetsOf({ hpaTarget, hpaBacklogTarget, hpaOfferedTarget }: Parsed): P
 function behaviorOf(parsed: Parsed): NonNullable<HpaOptions['behavior']> {
   const { scaleUpWindow, scaleUpPolicy, scaleDownWindow, scaleDownPolicy } = parsed;
   return {
-    scaleUp: rulesOf(scaleUpWindow, scaleUpPolicy),
-    scaleDown: rulesOf(scaleDownWindow, scaleDownPolicy),
+    scaleUp: { ...SHIPPED_BEHAVIOR.scaleUp, ...rulesOf(scaleUpWindow, scaleUpPolicy) },
+    scaleDown: { ...SHIPPED_BEHAVIOR.scaleDown, ...rulesOf(scaleDownWindow, scaleDownPolicy) },
   };
 }
 

@@ -90,7 +90,7 @@ export class LeastOutstanding implements Fleet {
 
   #startNext(id: number, replica: Replica, now: number): void {
     const { line } = replica;
-    this.#onStart(line.arrivedAt, now);
+    this.#onStart(line.arrivedAt, now, line.runTime);
     this.#ends.push(now + line.runTime, id);
     line.drop();
     this.queued--;

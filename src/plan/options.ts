@@ -21,6 +21,7 @@ export interface Parsed {
   readonly wait: number;
   readonly quantile: number;
   readonly balancing: Balancing;
+  readonly balancerQueue: QueueSight;
   readonly queueLimit: number;
   readonly maxWait?: number;
   readonly startup: number;
@@ -37,7 +38,8 @@ export interface Parsed {
   readonly scaleDownWindow?: number;
   readonly scaleDownPolicy?: readonly HpaPolicy[];
   readonly ecsTarget?: number;
-  readonly scaleOutCooldown?: number;
+  readonly ecsBusyTarget?: number;
+  readonly scaleOutCooldown: number;
   readonly scaleInCooldown: number;
   readonly seed: number;
   readonly json?: boolean;
@@ -45,6 +47,9 @@ export interface Parsed {
 }
 
 const BALANCINGS = ['shared', 'least-outstanding'] as const satisfies readonly Balancing[];
+/** Whether the autoscaler is told what waits in the balancer. */
+export type QueueSight = 'seen' | 'unseen';
+const QUEUE_SIGHTS = ['seen', 'unseen'] as const satisfies readonly QueueSight[];
 const SCALERS = ['hpa', 'ecs', 'none'] as const satisfies readonly ScalerName[];
 const anyTime = time('0s', '7d');
 
@@ -102,6 +107,12 @@ const GOAL: readonly Option[] = [
 
 const FLEET: readonly Option[] = [
   option('--balancing <how>', 'One queue before all replicas, or one in each', oneOf(BALANCINGS), 'shared'),
+  option(
+    '--balancer-queue <how>',
+    'Whether the autoscaler is told of the one queue; as shipped it is, where HAProxy is scraped',
+    oneOf(QUEUE_SIGHTS),
+    'seen',
+  ),
   option('--queue-limit <n>', 'Waiting requests a replica; one more is refused', integer(1, 1_000_000), '64'),
   option('--max-wait <time>', 'Refuse whoever would wait longer', anyTime),
   option('--startup <time>', 'From asking for a replica to its first prediction', time('0s', '1d'), '3m'),
@@ -133,15 +144,16 @@ const SCALING: readonly Option[] = [
   repeatable('--scale-down-policy <policy>', 'How fast there may be fewer', policy),
   option(
     '--ecs-target <n>',
-    'TargetValue, seconds of backlog a task, instead of searching for it',
+    'TargetValue of BacklogSeconds, seconds of backlog a task; by default the wait',
     number(0.001, 1e6),
   ),
   option(
-    '--scale-out-cooldown <time>',
-    'ScaleOutCooldown of ECS; by default the start-up and 2 min, so that it waits for what it asked for',
-    time('0s', '1d'),
+    '--ecs-busy-target <share>',
+    'TargetValue of BusyRatio, instead of searching for it',
+    number(0.01, 1),
   ),
-  option('--scale-in-cooldown <time>', 'ScaleInCooldown of ECS', time('0s', '1d'), '300s'),
+  option('--scale-out-cooldown <time>', 'ScaleOutCooldown of ECS', time('0s', '1d'), '60s'),
+  option('--scale-in-cooldown <time>', 'ScaleInCooldown of ECS', time('0s', '1d'), '60s'),
 ];
 
 const OUTPUT: readonly Option[] = [

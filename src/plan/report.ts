@@ -25,8 +25,9 @@ export interface Report {
     /** Triggers of metricType AverageValue. */
     readonly keda: { readonly thresholds: Thresholds };
     readonly ecs: SettingReport & {
-      readonly metric: string;
-      readonly TargetValue: number;
+      /** Parameters of deploy/ecs: the targets of BacklogSeconds and BusyRatio. */
+      readonly MaxWaitSeconds: number;
+      readonly TargetBusyRatio: number;
       readonly ScaleOutCooldown: number;
       readonly ScaleInCooldown: number;
     };
@@ -63,7 +64,11 @@ interface DayReport {
 export interface SettingReport {
   /** False where it was given, or where there were too many arrivals to search. */
   readonly isSearched: boolean;
+  /** How many days of the kind were played; the rest is about all of them. */
+  readonly days: number;
+  /** Of one day in the mean. */
   readonly replicaHours?: number;
+  /** On each day. */
   readonly isTargetKept?: boolean;
 }
 
@@ -87,8 +92,8 @@ export function reportOf(plan: Plan): Report {
       hpa: { averageValues: thresholds(hpa.targets, milliText), ...settingReport(hpa, plan) },
       keda: { thresholds: thresholds(hpa.targets, (value) => String(threeDigits(value))) },
       ecs: {
-        metric: 'BacklogSeconds',
-        TargetValue: threeDigits(ecs.target),
+        MaxWaitSeconds: threeDigits(ecs.backlogTarget),
+        TargetBusyRatio: threeDigits(ecs.target),
         ScaleOutCooldown: scaleOutCooldown,
         ScaleInCooldown: scaleInCooldown,
         ...settingReport(ecs, plan),
@@ -142,8 +147,9 @@ function dayReport({ setup, day, oracleSeconds }: Plan): DayReport {
   };
 }
 
-function settingReport({ isSearched, day }: Scaled, { setup: { target } }: Plan): SettingReport {
-  if (day === undefined) return { isSearched };
-  const isTargetKept = day.within(target.wait) >= target.quantile;
-  return { isSearched, replicaHours: day.replicaSeconds / 3600, isTargetKept };
+function settingReport({ isSearched, days }: Scaled, { setup: { target } }: Plan): SettingReport {
+  if (days.length === 0) return { isSearched, days: 0 };
+  const isTargetKept = days.every((day) => day.within(target.wait) >= target.quantile);
+  const seconds = days.reduce((sum, { replicaSeconds }) => sum + replicaSeconds, 0);
+  return { isSearched, days: days.length, replicaHours: seconds / days.length / 3600, isTargetKept };
 }

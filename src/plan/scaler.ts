@@ -10,6 +10,8 @@ export interface Signals {
   readonly backlogSeconds: number;
   /** Replicas' worth of work that came of late, refused ones too: oneslot:offered_load:rate5m. */
   readonly offeredLoad: number;
+  /** How many replicas had a run since the last look, in the mean. */
+  readonly busyReplicas: number;
   /** Replicas that are up. */
   readonly ready: number;
 }
@@ -53,14 +55,25 @@ export function hpaScaler({ targets, ...options }: HpaSettings): Scaler {
   };
 }
 
-/** ECS target tracking on the average of oneslot_backlog_seconds over the tasks. */
-export function ecsScaler(options: TargetTrackingOptions): Scaler {
-  const tracking = new TargetTracking(options);
+export interface EcsSettings extends TargetTrackingOptions {
+  /** `TargetValue` of a second policy, for the average of BusyRatio; left out, there is none. */
+  readonly busyTarget?: number;
+}
+
+/**
+ * ECS target tracking on the average of BacklogSeconds over the tasks, and on that of BusyRatio. The larger number of
+ * the two is taken, so tasks go only where both policies agree.
+ */
+export function ecsScaler({ busyTarget, ...options }: EcsSettings): Scaler {
+  const backlog = new TargetTracking(options);
+  const busy = busyTarget === undefined ? undefined : new TargetTracking({ ...options, target: busyTarget });
   return {
     period: TRACKING_PERIOD_SECONDS,
-    desired(now, current, { backlogSeconds, ready }) {
-      const isKnown = backlogSeconds !== undefined && ready !== undefined && ready > 0;
-      return tracking.desired(now, current, isKnown ? backlogSeconds / ready : undefined);
+    desired(now, current, { backlogSeconds, busyReplicas, ready }) {
+      const average = (sum: number | undefined): number | undefined =>
+        sum !== undefined && ready !== undefined && ready > 0 ? sum / ready : undefined;
+      const wanted = backlog.desired(now, current, average(backlogSeconds));
+      return Math.max(wanted, busy?.desired(now, current, average(busyReplicas)) ?? wanted);
     },
   };
 }

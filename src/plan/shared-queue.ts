@@ -61,7 +61,7 @@ export class SharedQueue implements Fleet {
 
   #startNext(now: number): void {
     if (this.#line.size === 0 || this.#idle === 0) return;
-    this.#onStart(this.#line.arrivedAt, now);
+    this.#onStart(this.#line.arrivedAt, now, this.#line.runTime);
     this.#ends.push(now + this.#line.runTime, 0);
     this.#line.drop();
   }

@@ -2,7 +2,7 @@
 
 import type { Arrivals } from './arrivals.js';
 import type { Waits } from './closed-forms.js';
-import type { Fleet } from './fleet.js';
+import type { Fleet, OnStart } from './fleet.js';
 import { LeastOutstanding } from './least-outstanding.js';
 import { Random } from './random.js';
 import type { RunTimes } from './run-times.js';
@@ -19,6 +19,8 @@ export interface Scenario {
   readonly arrivals: Arrivals;
   readonly runTimes: RunTimes;
   readonly balancing: Balancing;
+  /** Whether the autoscaler is told of the one queue; each replica knows of its own anyway. @default true */
+  readonly isQueueSeen?: boolean;
   /** Replicas at the start, all ready. */
   readonly replicas: number;
   /** Left out, the number of replicas stays. */
@@ -100,6 +102,9 @@ class Simulation {
   #refusedBefore = 0;
   #arrived = 0;
   #runSeconds = 0;
+  /** Run time of all runs that have begun, and how much of it was over at the last look. */
+  #begunSeconds = 0;
+  #overBefore = 0;
 
   constructor(scenario: Scenario) {
     const { arrivals, seed, replicas, parts = 96 } = scenario;
@@ -110,7 +115,7 @@ class Simulation {
     this.#partSeconds = arrivals.duration / parts;
     this.#parts = Array.from({ length: parts }, () => ({ waits: new WaitTimes(), arrivals: 0, refused: 0 }));
     this.#paid = new Steps(arrivals.duration, parts, replicas);
-    const onStart = (arrivedAt: number, now: number): void => this.#started(arrivedAt, now);
+    const onStart: OnStart = (arrivedAt, now, runTime) => this.#started(arrivedAt, now, runTime);
     this.#fleet = scenario.balancing === 'shared' ? new SharedQueue(onStart) : new LeastOutstanding(onStart);
     for (let added = 0; added < replicas; added++) this.#fleet.add(0);
   }
@@ -159,7 +164,8 @@ class Simulation {
     return ((queued + 1) * runTimes.mean) / ready > maxWait;
   }
 
-  #started(arrivedAt: number, now: number): void {
+  #started(arrivedAt: number, now: number, runTime: number): void {
+    this.#begunSeconds += runTime;
     this.#waits.add(now - arrivedAt);
     this.#partOf(arrivedAt).waits.add(now - arrivedAt);
   }
@@ -188,19 +194,30 @@ class Simulation {
   /** Refused ones count as what they would have kept running. */
   #measure(now: number): Signals {
     const { scaler, runTimes } = this.#scenario;
-    const { queued, running, ready } = this.#fleet;
+    const { running, ready } = this.#fleet;
+    const queued = this.#isQueueHidden ? 0 : this.#fleet.queued;
     const refused = ((this.#refused - this.#refusedBefore) / scaler!.period) * runTimes.mean;
     this.#refusedBefore = this.#refused;
-    const backlogSeconds = queued * runTimes.mean + this.#fleet.runningSeconds(now);
+    const restSeconds = this.#fleet.runningSeconds(now);
+    const backlogSeconds = queued * runTimes.mean + restSeconds;
     const offeredLoad = this.#recentRate(now) * runTimes.mean;
-    return { demand: queued + running + refused, backlogSeconds, offeredLoad, ready };
+    const busyReplicas = (this.#begunSeconds - restSeconds - this.#overBefore) / scaler!.period;
+    this.#overBefore = this.#begunSeconds - restSeconds;
+    return { demand: queued + running + refused, backlogSeconds, offeredLoad, busyReplicas, ready };
   }
 
   #recentRate(now: number): number {
     while (this.#arrivedBy.length > 1 && this.#arrivedBy[0]!.at < now - RATE_WINDOW) this.#arrivedBy.shift();
     const { at, count } = this.#arrivedBy[0]!;
-    this.#arrivedBy.push({ at: now, count: this.#arrived });
-    return (this.#arrived - count) / (now - at);
+    // A replica counts a request when it gets it.
+    const seen = this.#isQueueHidden ? this.#waits.count : this.#arrived;
+    this.#arrivedBy.push({ at: now, count: seen });
+    return (seen - count) / (now - at);
+  }
+
+  get #isQueueHidden(): boolean {
+    const { balancing, isQueueSeen = true } = this.#scenario;
+    return balancing === 'shared' && !isQueueSeen;
   }
 
   #add(now: number): void {

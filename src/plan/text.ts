@@ -70,7 +70,7 @@ function settingsText({ settings, target }: Report): string {
     'Targets to set',
     `  HPA    averageValue of ${thresholdsText(hpa.averageValues)}${resultText(hpa, name)}`,
     `  KEDA   threshold of ${thresholdsText(keda.thresholds)}, each of metricType AverageValue`,
-    `  ECS    TargetValue ${ecs.TargetValue} for the average of ${ecs.metric}, ScaleOutCooldown ${ecs.ScaleOutCooldown}${resultText(ecs, name)}`,
+    `  ECS    MaxWaitSeconds ${ecs.MaxWaitSeconds}, TargetBusyRatio ${ecs.TargetBusyRatio}${resultText(ecs, name)}`,
   ].join('\n');
 }
 
@@ -79,8 +79,11 @@ const thresholdsText = (thresholds: Thresholds): string =>
     .map(([metric, value]) => `${metric} "${value}"`)
     .join(', ');
 
-function resultText({ replicaHours, isTargetKept, isSearched }: SettingReport, name: string): string {
+function resultText({ replicaHours, isTargetKept, isSearched, days }: SettingReport, name: string): string {
   if (replicaHours === undefined) return '; not simulated';
   const kept = isTargetKept ? `keeps ${name}` : `MISSES ${name}`;
-  return `\n         ${kept} with ${figure(replicaHours)} replica-hours${isSearched ? '' : ', not searched'}`;
+  const when =
+    days === 1 ? '' : isTargetKept ? ` on each of ${days} such days` : ` on one of ${days} such days`;
+  const mean = days === 1 ? '' : ' in the mean';
+  return `\n         ${kept}${when}, with ${figure(replicaHours)} replica-hours${mean}${isSearched ? '' : ', not searched'}`;
 }

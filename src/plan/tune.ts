@@ -8,6 +8,8 @@ export interface Tuned<Result> {
 export interface Search<Result> {
   /** What the closed form suggests. */
   readonly guess: number;
+  /** No higher value makes sense. @default Infinity */
+  readonly most?: number;
   /** How many values may be tried. */
   readonly tries: number;
   readonly play: (value: number) => Result;
@@ -23,7 +25,7 @@ const FACTORS = [1, 0.7, 1.4, 0.5, 2, 0.35, 3, 0.25];
 export function tune<Result>(search: Search<Result>): Tuned<Result> {
   const tried: Tuned<Result>[] = [];
   const attempt = (value: number): void => {
-    const rounded = twoDigits(value);
+    const rounded = Math.min(twoDigits(value), search.most ?? Number.POSITIVE_INFINITY);
     if (tried.length >= search.tries || tried.some((each) => each.value === rounded)) return;
     tried.push({ value: rounded, result: search.play(rounded) });
   };

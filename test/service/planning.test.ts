@@ -48,7 +48,7 @@ test('--json prints a plan that keeps the goal, the same each time', () => {
   expect(report.day.isTargetKept).toBe(true);
   expect(report.day.cost).toBeCloseTo(2 * report.day.replicaHours, 9);
   expect(Number(report.settings.keda.thresholds.oneslot_demand)).toBeGreaterThan(0);
-  expect(report.settings.ecs.ScaleOutCooldown).toBe(300);
+  expect(report.settings.ecs).toMatchObject({ MaxWaitSeconds: 30, isTargetKept: true, days: 8 });
   expect(plan([...QUICK, '--json', '--price', '2']).stdout).toBe(first.stdout);
 });
 
@@ -60,12 +60,14 @@ test('targets and policies that are given are kept', () => {
     '1/5m',
     '--ecs-target',
     '7',
+    '--ecs-busy-target',
+    '0.4',
     '--scale-down-window',
     '10m',
   ];
   const { settings } = JSON.parse(plan([...QUICK, '--json', ...given]).stdout);
   expect(settings.hpa).toMatchObject({ isSearched: false, averageValues: { oneslot_demand: '500m' } });
-  expect(settings.ecs).toMatchObject({ isSearched: false, TargetValue: 7 });
+  expect(settings.ecs).toMatchObject({ isSearched: false, MaxWaitSeconds: 7, TargetBusyRatio: 0.4 });
 });
 
 test('run times come from a metrics page, by file and by URL', async () => {

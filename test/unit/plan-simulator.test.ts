@@ -213,14 +213,20 @@ describe('a scaled fleet', () => {
   test('by ECS grows after three minutes over the target and not before', () => {
     const scaler = ecsScaler({ ...limits, target: 5, scaleOutCooldown: 60, scaleInCooldown: 300 });
     const desired = [1, 2, 3].map((minute) => {
-      return scaler.desired(60 * minute, 4, { demand: 0, offeredLoad: 0, backlogSeconds: 40, ready: 4 });
+      return scaler.desired(60 * minute, 4, {
+        demand: 0,
+        offeredLoad: 0,
+        backlogSeconds: 40,
+        busyReplicas: 0,
+        ready: 4,
+      });
     });
     expect(desired).toEqual([4, 4, 8]);
   });
 
   test('by ECS shrinks after fifteen minutes below the target, and never without data', () => {
     const scaler = ecsScaler({ ...limits, target: 5, scaleOutCooldown: 60, scaleInCooldown: 300 });
-    const signals = { demand: 0, offeredLoad: 0, backlogSeconds: 10, ready: 4 };
+    const signals = { demand: 0, offeredLoad: 0, backlogSeconds: 10, busyReplicas: 0, ready: 4 };
     const at = (minute: number) => scaler.desired(60 * minute, 4, signals);
     expect(Array.from({ length: 15 }, (_, index) => at(index + 1))).toEqual([...Array(14).fill(4), 2]);
     expect(scaler.desired(7200, 4, { ...signals, backlogSeconds: 0, ready: 0 })).toBe(4);

@@ -1,6 +1,7 @@
 // What the stack consists of when nothing but the required parameters is given.
 
 import { strict as assert } from 'node:assert';
+import { SHIPPED_ECS } from '../../../src/plan/shipped.js';
 import type { Report } from '../../support/programs/report.js';
 import { containerOf, type Stack } from './stack.js';
 
@@ -153,7 +154,7 @@ function scaling({ scalableTargets, scalingPolicies, outputs }: Stack): void {
     return [policy.PolicyName, CustomizedMetricSpecification.MetricName, TargetValue, ScaleInCooldown];
   });
   assert.deepEqual(policies.sort(), [
-    ['backlog', 'BacklogSeconds', 60, 900],
-    ['busy', 'BusyRatio', 0.7, 900],
+    ['backlog', 'BacklogSeconds', SHIPPED_ECS.target, SHIPPED_ECS.scaleInCooldown],
+    ['busy', 'BusyRatio', SHIPPED_ECS.busyTarget, SHIPPED_ECS.scaleInCooldown],
   ]);
 }

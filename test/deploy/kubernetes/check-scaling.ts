@@ -5,10 +5,11 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Snapshot } from '../../../src/observer.js';
+import { SHIPPED_BEHAVIOR, SHIPPED_TARGETS } from '../../../src/plan/shipped.js';
 import { scalingReport } from '../../../src/scaling/scaling.js';
 import type { Context } from '../part.js';
 import { checkFallback } from './check-fallback.js';
-import { containerOf, defaultOf, variablesOf } from './check-meaning.js';
+import { containerOf } from './check-meaning.js';
 import {
   type Fields,
   fieldsAt,
@@ -49,8 +50,8 @@ export async function checkScaling(context: Context, rendered: readonly Rendered
   await report.check('whoever scales, it is by the same targets and at the same speed', async () =>
     checkSame(autoscaler, [prometheus, replicas]),
   );
-  await report.check('a lull shorter than the longest run takes no replica away', async () =>
-    checkPatience(objectsOf('hpa'), autoscaler),
+  await report.check('targets and speed are those that the simulator is tested with', async () =>
+    checkShipped(autoscaler),
   );
   await report.check('the PodMonitors scrape the pods, under the job that queries name, and HAProxy', () =>
     checkPodMonitors(project, objectsOf('prometheus-operator')),
@@ -147,10 +148,13 @@ const quantity = (value: Json): number => {
   return text.endsWith('m') ? Number(text.slice(0, -1)) / 1000 : Number(text);
 };
 
-function checkPatience(objects: Objects, autoscaler: KubernetesObject): void {
-  const window = Number(valueAt(autoscaler, 'spec.behavior.scaleDown.stabilizationWindowSeconds'));
-  const longest = variablesOf(objects).ONESLOT_RUN_TIMEOUT ?? defaultOf('ONESLOT_RUN_TIMEOUT');
-  assert.ok(window >= Number(longest), `${window} s of patience, ${longest} s of run`);
+function checkShipped(autoscaler: KubernetesObject): void {
+  const targets = listAt(autoscaler, 'spec.metrics').map((metric) =>
+    quantity(valueAt(metric, 'external.target.averageValue')!),
+  );
+  const { demand, backlogSeconds, offeredLoad } = SHIPPED_TARGETS;
+  assert.deepEqual(targets, [demand, backlogSeconds, offeredLoad]);
+  assert.deepEqual(valueAt(autoscaler, 'spec.behavior'), SHIPPED_BEHAVIOR);
 }
 
 async function checkPodMonitors(project: string, objects: Objects): Promise<void> {
