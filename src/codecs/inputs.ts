@@ -21,6 +21,7 @@ export function checkedInputs(model: Model, given: GivenInputs): Tensors {
     if (tensor === undefined) throw missing(model, inputs);
     inputs[name] = tensor;
   }
+  for (const [name, { dims }] of given) if (dims.includes(0)) checkEmpty(model, name, dims);
   checkNamedSizes(model, inputs);
   return inputs;
 }
@@ -61,6 +62,27 @@ function missing(model: Model, inputs: Tensors): ServiceError {
     'invalid_input',
     `${problem}; ${model.name} takes ${model.signature.inputs.map(specText).join(', ')}`,
   );
+}
+
+/**
+ * Few models are made for empty inputs, and kernels have died of them: a size that the model leaves free is at least 1 unless
+ * model.json says otherwise. Sizes that it bounds by name are checked with the others.
+ */
+function checkEmpty({ signature, settings }: Model, input: string, dims: readonly number[]): void {
+  if (settings.emptyInputs.includes(input)) return;
+  const shape = signature.inputs.find(({ name }) => name === input)?.shape;
+  for (const [axis, size] of dims.entries()) {
+    const dimension = shape?.[axis];
+    if (size !== 0 || dimension === 0) continue;
+    if (typeof dimension === 'string' && Object.hasOwn(settings.dimensions, dimension)) continue;
+    const what =
+      typeof dimension === 'string' ? `dimension ${JSON.stringify(dimension)}` : `dimension ${axis}`;
+    const cure = `model.json may allow it by "emptyInputs": [${JSON.stringify(input)}]`;
+    throw new ServiceError(
+      'invalid_input',
+      `input ${input}: ${what} has the size 0, expected at least 1; ${cure}`,
+    );
+  }
 }
 
 interface NamedSize {

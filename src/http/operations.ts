@@ -88,6 +88,7 @@ function describeReady(model: Model, changedOnDisk: boolean, estimator: Estimato
     nodes,
     loadMs: Math.round(loadMs),
     ...(Object.keys(settings.dimensions).length > 0 && { dimensions: settings.dimensions }),
+    ...(settings.emptyInputs.length > 0 && { emptyInputs: settings.emptyInputs }),
     ...(settings.batch !== undefined && { batch: settings.batch }),
     ...(settings.cost !== undefined && { cost: settings.cost }),
     ...(typical !== undefined && { runMs: { mean: round(typical.meanMs), sd: round(typical.sdMs) } }),

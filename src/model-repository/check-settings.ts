@@ -17,9 +17,10 @@ export function checkSettings(settings: ModelSettings, signature: Signature, fil
 }
 
 function* problemsOf(settings: ModelSettings, signature: Signature): Problems {
-  const { warmup, dimensions, defaults, image, labels, batch, cost } = settings;
+  const { warmup, dimensions, emptyInputs, defaults, image, labels, batch, cost } = settings;
   if (warmup !== undefined) yield* warmupProblems(warmup, dimensions, signature.inputs);
   yield* dimensionProblems(dimensions, signature.inputs);
+  yield* emptyProblems(emptyInputs, signature.inputs);
   yield* defaultProblems(defaults, signature.inputs);
   if (image !== undefined) yield* imageProblems(image, signature.inputs, Object.keys(defaults));
   yield* labelProblems(Object.keys(labels), signature.outputs);
@@ -98,6 +99,13 @@ function* dimensionProblems(
   const free = inputs.flatMap(({ shape }) => (shape ?? []).filter((size) => typeof size === 'string'));
   for (const name of Object.keys(dimensions)) {
     if (!free.includes(name)) yield `dimensions: ${noSuch('free dimension', name, [...new Set(free)])}`;
+  }
+}
+
+function* emptyProblems(names: readonly string[], inputs: readonly TensorSpec[]): Problems {
+  for (const name of names) {
+    const spec = specOf('input', name, inputs);
+    if (typeof spec === 'string') yield `emptyInputs: ${spec}`;
   }
 }
 

@@ -68,6 +68,8 @@ export interface ModelSettings {
   readonly defaults: Readonly<Record<string, unknown>>;
   /** What the model's file does not say of its free dimensions: name → sizes that the model can take. */
   readonly dimensions: Readonly<Record<string, Bounds>>;
+  /** Inputs whose free dimensions may have the size 0. */
+  readonly emptyInputs: readonly string[];
   readonly batch?: BatchSettings;
   /** The input whose value the run time is proportional to. */
   readonly cost?: string;

@@ -104,7 +104,7 @@ export const BATCH = strictKeys({
 
 /** Sizes that a dimension may have, both ends included. */
 export const DIMENSION = strictKeys({
-  min: COUNT.default(0),
+  min: COUNT.default(1),
   max: COUNT.exactOptional(),
 });
 
@@ -141,6 +141,7 @@ export const SETTINGS = strictKeys({
     .default({}),
   defaults: z.record(z.string(), z.unknown()).default({}),
   dimensions: z.record(z.string(), BOUNDS).default({}),
+  emptyInputs: z.array(NAME).default([]),
   batch: BATCH.exactOptional(),
   cost: NAME.exactOptional(),
   runTimeoutMs: z.number().positive().max(MAX_TIMER_MS).exactOptional(),

@@ -18,7 +18,7 @@ export function codecModel({ inputs, outputs = [spec('y', 'float32', ['n'])], se
     name: 'm',
     version: '3',
     path: '/nowhere/m/3/model.onnx',
-    settings: { sessionOptions: {}, labels: {}, dimensions: {}, defaults: {}, ...settings },
+    settings: { sessionOptions: {}, labels: {}, dimensions: {}, emptyInputs: [], defaults: {}, ...settings },
     signature: { inputs, outputs },
     provider: 'cpu',
     nodes: {},

@@ -107,12 +107,15 @@ function fixture(graph: GraphSpec, settings = {}, opsets?: ModelSpec['opsets']):
 
 /** `input` → `output`, the same. */
 function echo(type: ElementType, shape: readonly string[] | null): FixtureModel {
-  return fixture({
-    name: 'echo',
-    inputs: [{ name: 'input', type, shape }],
-    outputs: [{ name: 'output', type, shape }],
-    nodes: [node('Identity', ['input'], ['output'])],
-  });
+  return fixture(
+    {
+      name: 'echo',
+      inputs: [{ name: 'input', type, shape }],
+      outputs: [{ name: 'output', type, shape }],
+      nodes: [node('Identity', ['input'], ['output'])],
+    },
+    { emptyInputs: shape?.length === 0 ? [] : ['input'] },
+  );
 }
 
 /** `picture`, of a rank that its file does not say and four dimensions that it needs, → `mean` of each sample. */
@@ -470,7 +473,7 @@ function killedByNothing(): FixtureModel {
     constants: [weights('w', [1, 12, 3]), weights('r', [1, 12, 4])],
     nodes: [node('GRU', ['x', 'w', 'r'], ['', 'last'], { hidden_size: { int: 4 } })],
   };
-  return fixture(graph, { dimensions: { t: { min: 0 } } });
+  return fixture(graph, { emptyInputs: ['x'] });
 }
 
 function integer(name: string, value: number): ConstantSpec {

@@ -11,7 +11,7 @@ export function model(name = 'm', settings: Partial<ModelSettings> = {}): Model 
     name,
     version: '1',
     path: `/nowhere/${name}/1/model.onnx`,
-    settings: { sessionOptions: {}, labels: {}, dimensions: {}, defaults: {}, ...settings },
+    settings: { sessionOptions: {}, labels: {}, dimensions: {}, emptyInputs: [], defaults: {}, ...settings },
     signature: {
       inputs: [{ name: 'x', type: 'float32', shape: ['n'] }],
       outputs: [{ name: 'y', type: 'float32', shape: ['n'] }],

@@ -11,7 +11,7 @@ import { refusalOf } from '../support/errors.js';
 const codecs = createCodecs({ maxBodyBytes: 1024, maxAnswerBytes: 2 ** 28 });
 
 const one = (type: ElementType, shape: readonly Dimension[]): Model =>
-  codecModel({ inputs: [spec('x', type, shape)] });
+  codecModel({ inputs: [spec('x', type, shape)], settings: { emptyInputs: ['x'] } });
 
 function raw(model: Model, body: Uint8Array, tensorShape?: string): Promise<Decoded> {
   const headers = tensorShape === undefined ? {} : { tensorShape };

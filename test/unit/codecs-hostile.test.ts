@@ -19,7 +19,10 @@ const everything = codecModel({
   settings: { defaults: Object.fromEntries(ELEMENT_TYPES.map((type) => [type, []])) },
 });
 
-const raw = codecModel({ inputs: [spec('x', 'int16', ['a', 'b', 3])] });
+const raw = codecModel({
+  inputs: [spec('x', 'int16', ['a', 'b', 3])],
+  settings: { emptyInputs: ['x'] },
+});
 const picture = codecModel({
   inputs: [spec('x', 'float32', [1, 3, 'h', 'w'])],
   settings: { image: imageMapping({ layout: 'NCHW', scale: 0.1 }) },

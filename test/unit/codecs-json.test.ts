@@ -1,6 +1,6 @@
 // JSON bodies and answers: what is taken, what is refused and how, what an answer looks like.
 
-import { afterAll, expect, test } from '@jest/globals';
+import { afterAll, describe, expect, test } from '@jest/globals';
 import { createCodecs, type Decoded } from '../../src/codecs/codecs.js';
 import type { Model } from '../../src/model-repository/model.js';
 import { stringTensor, type Tensors } from '../../src/tensor.js';
@@ -13,7 +13,7 @@ afterAll(() => codecs.close());
 const detector = codecModel({
   inputs: [spec('image', 'uint8', ['height', 'width', 3]), spec('threshold', 'float32', [1])],
   outputs: [spec('boxes', 'float32', ['faces', 4]), spec('scores', 'float32', ['faces'])],
-  settings: { defaults: { threshold: [0.5] } },
+  settings: { defaults: { threshold: [0.5] }, emptyInputs: ['image'] },
 });
 
 const pair = codecModel({
@@ -370,4 +370,36 @@ test('a string with a NUL is refused: the model would be given what stands befor
     'invalid_input',
     'input s: expected strings without a NUL, got one that has it',
   ]);
+});
+
+describe('an empty input', () => {
+  const refusal = async (
+    settings: object,
+    x: unknown,
+    shape: readonly (string | number | null)[] = ['n', 3],
+  ) => {
+    const model = codecModel({ inputs: [spec('x', 'float32', shape)], settings });
+    try {
+      const { inputs } = await decode({ inputs: { x } }, model);
+      return inputs.x!.dims;
+    } catch (error) {
+      return (error as Error).message;
+    }
+  };
+
+  test('is refused where the model leaves the size free, in whatever way', async () => {
+    const cure = 'expected at least 1; model.json may allow it by "emptyInputs": ["x"]';
+    expect(await refusal({}, [])).toBe(`input x: dimension "n" has the size 0, ${cure}`);
+    expect(await refusal({}, [], [null, 3])).toBe(`input x: dimension 0 has the size 0, ${cure}`);
+    expect(await refusal({}, [[]], [1, 'm'])).toBe(`input x: dimension "m" has the size 0, ${cure}`);
+  });
+
+  test('is taken where model.json or the model allows it', async () => {
+    expect(await refusal({ emptyInputs: ['x'] }, [])).toEqual([0, 3]);
+    expect(await refusal({ dimensions: { n: { min: 0 } } }, [])).toEqual([0, 3]);
+    expect(await refusal({}, [], [0, 3])).toEqual([0, 3]);
+    expect(await refusal({ dimensions: { n: { min: 1, max: 4 } } }, [])).toBe(
+      'input x: dimension "n" has the size 0, expected 1 to 4',
+    );
+  });
 });

@@ -262,3 +262,10 @@ describe('a cost', () => {
     );
   });
 });
+
+test('an input that may be empty exists', async () => {
+  expect(await problem({ emptyInputs: ['image'] }, FACES)).toBeUndefined();
+  expect(await problem({ emptyInputs: ['imge'] }, FACES)).toMatch(
+    /^emptyInputs: there is no input "?imge"?; did you mean "?image/,
+  );
+});

@@ -20,7 +20,7 @@ async function refusal(settings: string | object, beside: Tree = {}): Promise<st
   return error!.message.replaceAll(`${folder}/`, '');
 }
 
-const DEFAULTS = { sessionOptions: {}, labels: {}, dimensions: {}, defaults: {} };
+const DEFAULTS = { sessionOptions: {}, labels: {}, dimensions: {}, emptyInputs: [], defaults: {} };
 
 describe('settings', () => {
   test('are the defaults where there is no model.json, or an empty one', async () => {
@@ -60,6 +60,7 @@ describe('settings', () => {
       labels: { label: ['cat', 'dog'] },
       defaults: { threshold: [0.5] },
       dimensions: { batch: { min: 1, max: 64 }, length: { min: 0 } },
+      emptyInputs: ['image'],
       batch: { max: 64, axis: 1, inputs: { image: 0 }, outputs: { boxes: 2 } },
       cost: 'steps',
       runTimeoutMs: 1500,
@@ -165,7 +166,7 @@ describe('files named by model.json', () => {
 
 describe('a wrong key names the nearest right one', () => {
   const keys =
-    'description, provider, sessionOptions, warmup, image, labels, defaults, dimensions, batch, cost, runTimeoutMs';
+    'description, provider, sessionOptions, warmup, image, labels, defaults, dimensions, emptyInputs, batch, cost, runTimeoutMs';
   const imageKeys = 'input, layout, width, height, fit, channels, scale, mean, std, invert';
 
   test.each([

@@ -41,7 +41,7 @@ describe('what is served', () => {
         version: '1',
         stamp: expect.stringMatching(/^[0-9a-f]{32}$/),
         path: join(root, 'digits/1/model.onnx'),
-        settings: { sessionOptions: {}, labels: {}, dimensions: {}, defaults: {} },
+        settings: { sessionOptions: {}, labels: {}, dimensions: {}, emptyInputs: [], defaults: {} },
       },
     ]);
     expect(warnings).toEqual([]);
@@ -138,6 +138,7 @@ describe('what is served', () => {
       sessionOptions: {},
       labels: {},
       dimensions: {},
+      emptyInputs: [],
       defaults: {},
     });
   });
