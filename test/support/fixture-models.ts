@@ -147,12 +147,15 @@ function unknownSizes(): FixtureModel {
 /** `a`, `b` of equal length → `sum`, `difference`. */
 function twoInTwoOut(): FixtureModel {
   const value = (name: string) => ({ name, type: 'float32', shape: ['n'] }) as const;
-  return fixture({
-    name: 'two_in_two_out',
-    inputs: [value('a'), value('b')],
-    outputs: [value('sum'), value('difference')],
-    nodes: [node('Add', ['a', 'b'], ['sum']), node('Sub', ['a', 'b'], ['difference'])],
-  });
+  return fixture(
+    {
+      name: 'two_in_two_out',
+      inputs: [value('a'), value('b')],
+      outputs: [value('sum'), value('difference')],
+      nodes: [node('Add', ['a', 'b'], ['sum']), node('Sub', ['a', 'b'], ['difference'])],
+    },
+    { emptyInputs: ['a', 'b'] },
+  );
 }
 
 /** `x` [n, 4] → `rows` [kept, 4], those that begin with a positive number, and their `indices`; often none. */
@@ -211,7 +214,7 @@ function sumRows(): FixtureModel {
     constants: [integers('within_row', [1])],
     nodes: [node('ReduceSum', ['x', 'within_row'], ['sum'], { keepdims: { int: 0 } })],
   };
-  return fixture(graph, { batch: { axis: 0, max: 8 } });
+  return fixture(graph, { batch: { axis: 0, max: 8 }, emptyInputs: ['x'] });
 }
 
 /**
@@ -226,7 +229,7 @@ function prototypeNames(): FixtureModel {
     outputs: [value('sum')],
     nodes: [node('Add', ['constructor', '__proto__'], ['sum'])],
   };
-  return fixture(graph, { batch: { axis: 1, max: 8 } });
+  return fixture(graph, { batch: { axis: 1, max: 8 }, emptyInputs: ['constructor', '__proto__'] });
 }
 
 /** `a`, `b` of sizes that need not be equal → `sum`; the model repeats a single one for all of the other. */
@@ -355,12 +358,15 @@ function strings(): FixtureModel {
 
 /** `x` of any length → its `total`, a plain number: for large bodies that cost next to no run time. */
 function wide(): FixtureModel {
-  return fixture({
-    name: 'wide',
-    inputs: [{ name: 'x', type: 'float32', shape: ['n'] }],
-    outputs: [{ name: 'total', type: 'float32', shape: [] }],
-    nodes: [node('ReduceSum', ['x'], ['total'], { keepdims: { int: 0 } })],
-  });
+  return fixture(
+    {
+      name: 'wide',
+      inputs: [{ name: 'x', type: 'float32', shape: ['n'] }],
+      outputs: [{ name: 'total', type: 'float32', shape: [] }],
+      nodes: [node('ReduceSum', ['x'], ['total'], { keepdims: { int: 0 } })],
+    },
+    { emptyInputs: ['x'] },
+  );
 }
 
 /** `count` → `positions` 0, 1, 2 …, BIG_OUTPUT_FACTOR for each one counted: a large answer to a small request. */

@@ -12,7 +12,7 @@ const PASSING: LoadFailure = { reason: 'out of memory', told: 'out of memory', i
 const LASTING: LoadFailure = { reason: 'no model', told: 'no model', isPermanent: true };
 
 function found(name: string, stamp = 'first'): FoundModel {
-  const settings = { sessionOptions: {}, labels: {}, dimensions: {}, defaults: {} };
+  const settings = { sessionOptions: {}, labels: {}, dimensions: {}, emptyInputs: [], defaults: {} };
   return { name, version: '1', folder: `/m/${name}`, path: `/m/${name}/1/model.onnx`, stamp, settings };
 }
 

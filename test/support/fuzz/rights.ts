@@ -50,7 +50,7 @@ function digit(random: Random, { samples }: Material): Right {
 }
 
 function digits(random: Random, { samples }: Material): Right {
-  const chosen = Array.from({ length: random.below(6) }, () => random.pick(samples));
+  const chosen = Array.from({ length: 1 + random.below(5) }, () => random.pick(samples));
   const image = chosen.map((sample) => sample.image);
   return { model: 'digits', inputs: { image }, problemOf: digitsProblem(chosen.map(({ label }) => label)) };
 }
