@@ -19,6 +19,10 @@ export interface Observer {
   /** A prediction is over, whatever became of it. */
   ended(model: string, outcome: Outcome, seconds: number): void;
   runnerRestarted(reason: RestartReason): void;
+  /** A model that declares batches is loaded. */
+  batchDeclared(model: string): void;
+  /** An answer of a batch was checked by a run alone. A mismatch ends batching; a difference that may be a near tie is none. */
+  batchChecked(model: string, isMismatch: boolean): void;
 }
 
 export const RESTART_REASONS = [
@@ -79,6 +83,8 @@ export interface Snapshot {
   readonly answerBytes: number;
   /** Of the memory that the runner shares, what inputs hold. */
   readonly sharedMemoryBytes: number;
+  /** Copies of the one prediction whose answer is checked, or will be. */
+  readonly batchCheckBytes: number;
   readonly queueLimit: number;
   /** Rest of the running one and the estimates of all that wait, as far as they are known. */
   readonly backlogSeconds: number;

@@ -65,12 +65,15 @@ export interface PredictionOptions {
   readonly client: string | undefined;
   readonly clock: Clock;
   readonly watcher: Watcher;
+  /** It is no caller's: an answer is checked with it. @default false */
+  readonly isCheck?: boolean;
 }
 
 export class Prediction {
   readonly id: number;
   readonly model: Model;
   readonly client: string | undefined;
+  readonly isCheck: boolean;
   readonly receivedMs: number;
   readonly settlement: Promise<Settlement>;
   readonly times: Times = { receive: 0, decode: 0, queue: 0, run: 0 };
@@ -99,6 +102,7 @@ export class Prediction {
     this.id = options.id;
     this.model = options.model;
     this.client = options.client;
+    this.isCheck = options.isCheck ?? false;
     this.#urgency = options.urgency;
     this.#bytes = options.bytes;
     this.#clock = options.clock;

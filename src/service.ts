@@ -22,6 +22,7 @@ import type { LoadReport } from './model-repository/model.js';
 import { Models } from './model-repository/models.js';
 import { findModels } from './model-repository/repository.js';
 import type { Snapshot } from './observer.js';
+import { Batching } from './queue/batching.js';
 import { Positions } from './queue/positions.js';
 import { Queue } from './queue/queue.js';
 import { ModelHost } from './runner/host.js';
@@ -32,6 +33,7 @@ import { BusyMeter } from './scaling/scaling.js';
 import { Signals } from './scaling/signals.js';
 import type { SpotNotice } from './scaling/spot-notice.js';
 import { createSharedMemory } from './shared-memory.js';
+import { BatchChecks } from './slot/batch-checks.js';
 import { Slot } from './slot/slot.js';
 import { Suspects } from './slot/suspects.js';
 
@@ -110,7 +112,9 @@ export async function startService(config: Config, { log, writeLine }: ServiceOu
     listener: {
       loading: (expectedMs) => slot.loading(expectedMs),
       modelLoaded(report) {
-        const { name, warmup } = report;
+        const { name, warmup, batch } = report;
+        batching.loaded([report]);
+        if (batch !== undefined) observer.batchDeclared(name);
         for (const runMs of warmup?.runMs ?? []) estimator.observe(name, warmup!.workload, runMs);
         logModel(log, report);
         refuseOutdated(name);
@@ -134,6 +138,8 @@ export async function startService(config: Config, { log, writeLine }: ServiceOu
   });
   const { runner } = modelHost;
   const suspects = new Suspects({ clock, forMs: config.quarantineMs, log });
+  const batching = new Batching();
+  const checks = new BatchChecks({ batching, estimator, observer, clock, log });
   const slot = new Slot({
     runner,
     estimator,
@@ -141,6 +147,8 @@ export async function startService(config: Config, { log, writeLine }: ServiceOu
     busyMeter,
     suspects,
     clock,
+    batching,
+    checks,
     runTimeoutMs: config.runTimeoutMs,
   });
   const queue: Queue = new Queue({
@@ -154,7 +162,8 @@ export async function startService(config: Config, { log, writeLine }: ServiceOu
     },
   });
   slot.serve(queue);
-  const forecast = new Forecast({ queue, slot, times: estimator, clock });
+  checks.serve({ slot, queue });
+  const forecast = new Forecast({ queue, slot, times: estimator, clock, joins: batching.joins });
   const positions = new Positions({ turns: () => forecast.turns(), clock });
   ledger.onSettled((prediction, phase) => {
     if (phase === 'receiving') admission.receiving.end(prediction);
@@ -175,7 +184,7 @@ export async function startService(config: Config, { log, writeLine }: ServiceOu
     observer,
     clock,
   });
-  const operationsOptions = { snapshot, models, estimator, clock, whyNotReady };
+  const operationsOptions = { batching, snapshot, models, estimator, clock, whyNotReady };
   const routes: Routes = {
     predict: predictHandler({
       admission,
@@ -276,6 +285,7 @@ export async function startService(config: Config, { log, writeLine }: ServiceOu
       queueBytes: ledger.bytes,
       answerBytes: ledger.answerBytes,
       sharedMemoryBytes: memory?.inputs.used ?? 0,
+      batchCheckBytes: checks.bytes,
       queueLimit: config.queueLimit,
       backlogSeconds: forecast.total.knownMs / 1000,
       oldestQueuedSeconds: (nowMs - oldestMs) / 1000,
@@ -314,6 +324,7 @@ export async function startService(config: Config, { log, writeLine }: ServiceOu
     const servers: readonly (Listening | undefined)[] = [listening, admin];
     const [cut = 0, cutOfAdmin = 0] = await Promise.all(servers.map((server) => server?.[how]()));
     gpu.stop();
+    checks.stop();
     await within(LAST_PROCESSES_MS, Promise.all([modelHost.stop(), codecs.close()]));
     return cut + cutOfAdmin;
   }

@@ -3,6 +3,7 @@
 import type { Clock } from '../clock.js';
 import { Backlog, type Span, type Turn } from '../estimator/backlog.js';
 import type { Times } from '../estimator/joint.js';
+import type { Prediction } from '../prediction.js';
 import type { Queue } from '../queue/queue.js';
 import type { Slot } from '../slot/slot.js';
 
@@ -11,6 +12,8 @@ export interface ForecastOptions {
   readonly slot: Pick<Slot, 'rest' | 'run'>;
   readonly times: Times;
   readonly clock: Clock;
+  /** Whether one may share a run. @default whoever has a batch key */
+  readonly joins?: (prediction: Prediction) => boolean;
 }
 
 /** A sum over the line is kept so long while nobody comes or goes: refusals come faster than that. */
@@ -92,7 +95,7 @@ export class Forecast {
 
   /** The present run, and nobody behind it yet. */
   backlog(): Backlog {
-    return new Backlog(this.#options.times, this.rest);
+    return new Backlog(this.#options.times, this.rest, this.#options.joins);
   }
 
   #listTurns(): number[] {
@@ -123,8 +126,8 @@ export class Forecast {
   }
 
   #sumAhead(urgency: number): Span {
-    const { queue, times } = this.#options;
-    const backlog = new Backlog(times, NOTHING);
+    const { queue, times, joins } = this.#options;
+    const backlog = new Backlog(times, NOTHING, joins);
     for (const prediction of queue.ahead(urgency)) backlog.add(prediction);
     return backlog.span;
   }

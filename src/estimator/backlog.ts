@@ -34,6 +34,7 @@ interface Batch {
  */
 export class Backlog {
   readonly #times: Times;
+  readonly #mayJoin: (prediction: Prediction) => boolean;
   /** The last batch of each kind. */
   readonly #batches = new Map<string, Batch>();
   /** Counted when somebody asks: a line of sixty-four then costs one estimate, not sixty-four. */
@@ -41,9 +42,13 @@ export class Backlog {
   #knownMs: number;
   #unknown: number;
 
-  /** @param ahead what comes before the line: the rest of the present run */
-  constructor(times: Times, ahead: Span) {
+  /**
+   * @param ahead what comes before the line: the rest of the present run
+   * @param mayJoin whether one may share a run
+   */
+  constructor(times: Times, ahead: Span, mayJoin: (prediction: Prediction) => boolean = () => true) {
     this.#times = times;
+    this.#mayJoin = mayJoin;
     this.#knownMs = ahead.knownMs;
     this.#unknown = ahead.isComplete ? 0 : 1;
   }
@@ -56,7 +61,7 @@ export class Backlog {
   /** Puts one behind those who are there. */
   add(prediction: Prediction): void {
     const { batchKey, workload, rows } = prediction.work;
-    if (batchKey === undefined) {
+    if (batchKey === undefined || !this.#mayJoin(prediction)) {
       this.#count(this.#times.meanMs(prediction.model.name, workload), 1);
       return;
     }
@@ -88,7 +93,9 @@ export class Backlog {
     return turn(prediction, batch.start, runMs);
   }
 
-  #batchFor({ work, model }: Prediction): Batch | undefined {
+  #batchFor(prediction: Prediction): Batch | undefined {
+    const { work, model } = prediction;
+    if (!this.#mayJoin(prediction)) return undefined;
     const batch = work.batchKey === undefined ? undefined : this.#batches.get(work.batchKey);
     return batch !== undefined && batch.rows + work.rows <= model.settings.batch!.max ? batch : undefined;
   }

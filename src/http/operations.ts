@@ -7,6 +7,7 @@ import { failureText } from '../model-repository/failure-text.js';
 import type { Model } from '../model-repository/model.js';
 import type { ModelEntry, Models } from '../model-repository/models.js';
 import type { Snapshot } from '../observer.js';
+import type { Batching } from '../queue/batching.js';
 import { scalingReport } from '../scaling/scaling.js';
 
 export interface OperationsOptions {
@@ -14,6 +15,7 @@ export interface OperationsOptions {
   readonly models: Models;
   readonly estimator: Estimator;
   readonly clock: Pick<Clock, 'nowMs'>;
+  readonly batching: Pick<Batching, 'report'>;
   /** What keeps this replica from being ready; empty when it is. */
   readonly whyNotReady: () => readonly string[];
 }
@@ -55,7 +57,7 @@ export function modelDetails(options: OperationsOptions): RequestHandler {
 
 function describe(entry: ModelEntry, options: OperationsOptions): Record<string, unknown> {
   const { name, version, provider, state, changedOnDisk } = entry;
-  if (state.kind === 'ready') return describeReady(state.model, changedOnDisk, options.estimator);
+  if (state.kind === 'ready') return describeReady(state.model, changedOnDisk, options);
   return {
     name,
     version,
@@ -72,9 +74,14 @@ function failureOf({ failure, retryAtMs }: Failed, { clock }: OperationsOptions)
   return { reason: failure.reason, retryInMs: Math.max(0, Math.round(retryAtMs - clock.nowMs())) };
 }
 
-function describeReady(model: Model, changedOnDisk: boolean, estimator: Estimator): Record<string, unknown> {
+function describeReady(
+  model: Model,
+  changedOnDisk: boolean,
+  { estimator, batching: joining }: OperationsOptions,
+): Record<string, unknown> {
   const { name, version, settings, signature, provider, nodes, loadMs } = model;
   const typical = estimator.typical(name);
+  const batching = joining.report(name);
   return {
     name,
     version,
@@ -90,6 +97,7 @@ function describeReady(model: Model, changedOnDisk: boolean, estimator: Estimato
     ...(Object.keys(settings.dimensions).length > 0 && { dimensions: settings.dimensions }),
     ...(settings.emptyInputs.length > 0 && { emptyInputs: settings.emptyInputs }),
     ...(settings.batch !== undefined && { batch: settings.batch }),
+    ...(batching !== undefined && { batching }),
     ...(settings.cost !== undefined && { cost: settings.cost }),
     ...(typical !== undefined && { runMs: { mean: round(typical.meanMs), sd: round(typical.sdMs) } }),
   };

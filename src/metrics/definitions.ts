@@ -95,6 +95,11 @@ export const GAUGES: readonly GaugeDefinition<Snapshot>[] = [
     value: ({ sharedMemoryBytes }) => sharedMemoryBytes,
   },
   {
+    name: 'oneslot_batch_check_bytes',
+    help: 'Bytes held for the check of a batch.',
+    value: ({ batchCheckBytes }) => batchCheckBytes,
+  },
+  {
     name: 'oneslot_queue_limit',
     help: 'How many predictions may wait at once.',
     value: ({ queueLimit }) => queueLimit,
@@ -205,6 +210,16 @@ export const COUNTERS = {
     name: 'oneslot_runner_restarts_total',
     help: 'Times that the runner process was replaced, by reason.',
     labels: ['reason'],
+  },
+  batchChecks: {
+    name: 'oneslot_batch_checks_total',
+    help: 'Answers of batches that were checked by another run, alone.',
+    labels: ['model'],
+  },
+  batchMismatches: {
+    name: 'oneslot_batch_mismatches_total',
+    help: 'Checked answers of batches that were others alone, and ended batching for their model.',
+    labels: ['model'],
   },
   platformCalls: {
     name: 'oneslot_platform_calls_total',

@@ -31,6 +31,11 @@ interface RunSeries {
   readonly run: Distribution;
 }
 
+interface CheckSeries {
+  readonly made: Count;
+  readonly mismatches: Count;
+}
+
 /** Of a model with a thousand neighbours, what never happens to it takes no room on the page. */
 type EndSeries = Partial<Record<Outcome, Distribution>>;
 
@@ -51,6 +56,7 @@ export class PredictionMetrics implements Observer {
   readonly #endSeconds = new Map<string, EndSeries>();
   readonly #runs = new Map<string, RunSeries>();
   readonly #batchSizes = new Map<string, Distribution>();
+  readonly #checks = new Map<string, CheckSeries>();
   readonly #slotGap: Distribution;
 
   constructor() {
@@ -140,6 +146,22 @@ export class PredictionMetrics implements Observer {
 
   runnerRestarted(reason: RestartReason): void {
     this.#restart(reason).value += 1;
+  }
+
+  batchDeclared(model: string): void {
+    this.#checksOf(model);
+  }
+
+  batchChecked(model: string, isMismatch: boolean): void {
+    this.#checksOf(model).made.value += 1;
+    if (isMismatch) this.#checksOf(model).mismatches.value += 1;
+  }
+
+  #checksOf(model: string): CheckSeries {
+    return memo(this.#checks, model, () => ({
+      made: this.#counts.batchChecks.series({ model }),
+      mismatches: this.#counts.batchMismatches.series({ model }),
+    }));
   }
 
   #refusal(reason: ErrorCode): Count {

@@ -8,6 +8,8 @@ export interface BatchOptions {
   /** Time until the slot is free. */
   readonly freeInMs: number;
   readonly times: Times;
+  /** Whether one may share a run. @default whoever has a batch key */
+  readonly mayJoin?: (prediction: Prediction) => boolean;
 }
 
 export interface NextRun {
@@ -49,11 +51,12 @@ class Composer implements NextRun {
   /** and for all whom its present members have passed. */
   #heldUpLatestMs = NEVER;
 
-  constructor(head: Prediction, { nowMs, freeInMs, times }: BatchOptions) {
+  constructor(head: Prediction, { nowMs, freeInMs, times, mayJoin }: BatchOptions) {
     this.batch = [head];
     this.#times = times;
     this.#endMs = (runMs) => nowMs + freeInMs + runMs;
-    this.#batchKey = head.runsAlone ? undefined : head.work.batchKey;
+    const isAlone = head.runsAlone || mayJoin?.(head) === false;
+    this.#batchKey = isAlone ? undefined : head.work.batchKey;
     this.#freeRows = (head.model.settings.batch?.max ?? 0) - head.work.rows;
     this.#batchDeadlineMs = head.deadlineMs ?? NEVER;
   }

@@ -22,12 +22,13 @@ const AHEAD_BYTES = 64 * 1024 * 1024;
  * The coming runs, in order.
  * @param line everyone who waits, from the head; read as far as it takes
  */
-export function composePlan(line: Iterable<Prediction>, { nowMs, freeInMs, times }: BatchOptions): Plan {
+export function composePlan(line: Iterable<Prediction>, options: BatchOptions): Plan {
+  const { freeInMs, times } = options;
   const rest = new Rest(line);
   const runs: (readonly Prediction[])[] = [];
   let [aheadMs, aheadBytes, beginByMs] = [0, 0, Number.POSITIVE_INFINITY];
   while (aheadMs < AHEAD_MS && aheadBytes < AHEAD_BYTES && runs.length < AHEAD_RUNS) {
-    const next = composeBatch(rest, { nowMs, freeInMs: freeInMs + aheadMs, times });
+    const next = composeBatch(rest, { ...options, freeInMs: freeInMs + aheadMs });
     if (next.batch.length === 0) break;
     runs.push(next.batch);
     rest.take(next.batch);

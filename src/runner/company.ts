@@ -3,7 +3,7 @@
 import type { Tensor, Tensors } from '../tensor.js';
 import type { BatchAxes } from './loaded-model.js';
 import { ortMessage } from './ort-error.js';
-import { type CompareOptions, type Difference, differenceOf, isDiscrete, scaleOf } from './same-answer.js';
+import { type CompareOptions, type Difference, differenceOf, isDiscrete, usualScale } from './same-answer.js';
 import { type Sample, tensorsOf } from './samples.js';
 import { stack, unstack } from './stack.js';
 
@@ -46,7 +46,7 @@ export class Company {
     const rows = samples.map(({ inputs }) => rowsOf(inputs, axes));
     for (const name of outputs) {
       const parts = partsOf(name, joined[name]!, { axis: axes.outputs[name]!, rows });
-      const how = { tolerance, leastScale: usualScale(name, samples) };
+      const how = { tolerance, leastScale: usualScale(samples.map(({ alone }) => alone[name]!)) };
       for (const [index, sample] of samples.entries())
         await this.#compare(name, parts[index]!, { sample, how, count: samples.length });
     }
@@ -120,15 +120,6 @@ function howMuch({ size, allowed }: Difference): string {
   if (size === Number.POSITIVE_INFINITY || allowed === 0) return '';
   const much = size < 10 ? `${Number(size.toPrecision(2))} of` : 'many times';
   return `, by ${much} its scale (${allowed} allowed)`;
-}
-
-/** Share of the usual scale below which an answer near zero is as inexact as others. */
-const leastShare = (type: Tensor['type']): number => (type === 'float16' ? 0.1 : 0.01);
-
-/** Of the answers that these samples get alone, the scale in the middle, as far as it counts. */
-function usualScale(output: string, samples: readonly Sample[]): number {
-  const scales = samples.map(({ alone }) => scaleOf(alone[output]!)).sort((a, b) => a - b);
-  return scales[Math.floor((scales.length - 1) / 2)]! * leastShare(samples[0]!.alone[output]!.type);
 }
 
 interface Cut {

@@ -27,7 +27,7 @@ export const isDiscrete = (tensor: Tensor): boolean => !isFloats(tensor);
 
 export interface CompareOptions {
   /** Scale that the answer has at the least: one that comes near zero by chance is as inexact as its neighbours. */
-  readonly leastScale?: number;
+  readonly leastScale?: number | undefined;
   /** Instead of the tolerance of the type; from model.json. */
   readonly tolerance?: number | undefined;
 }
@@ -45,6 +45,17 @@ export function differenceOf(
   const scale = Math.max(scaleOf(alone), leastScale, SMALLEST);
   const size = largestStep(numbersOf(together), numbersOf(alone)) / scale;
   return size > allowed ? { size, allowed } : undefined;
+}
+
+/** Share of the usual scale below which an answer near zero is as inexact as others. */
+const leastShare = (type: Tensor['type']): number => (type === 'float16' ? 0.1 : 0.01);
+
+/** Of answers to several samples the scale in the middle, as far as it counts for one that comes near zero. */
+export function usualScale(answers: readonly Tensor[]): number {
+  const scales = answers.map(scaleOf).sort((a, b) => a - b);
+  return scales.length === 0
+    ? 0
+    : scales[Math.floor((scales.length - 1) / 2)]! * leastShare(answers[0]!.type);
 }
 
 /** The largest finite size of a float tensor's elements; 0 for what has none. */

@@ -15,6 +15,7 @@ export interface PlannerOptions {
   readonly staging: Staging;
   readonly estimator: Estimator;
   readonly clock: Clock;
+  readonly mayJoin?: BatchOptions['mayJoin'];
   /** The run after which the planned one comes; without one, p-queue starts whoever is next. */
   readonly present: () => PresentRun | undefined;
 }
@@ -66,10 +67,10 @@ export class Planner {
 
   /** How things stand now, with nobody at the head any more who could not end in time. */
   #inTime(): BatchOptions {
-    const { clock, estimator, present } = this.#options;
+    const { clock, estimator, present, mayJoin } = this.#options;
     const nowMs = clock.nowMs();
     this.#expireLateHeads(nowMs);
-    return { nowMs, freeInMs: present()?.restMs ?? 0, times: estimator };
+    return { nowMs, freeInMs: present()?.restMs ?? 0, times: estimator, ...(mayJoin && { mayJoin }) };
   }
 
   /** Timers fire late when the event loop is held up, and an estimate may have grown since one was set. */

@@ -52,6 +52,11 @@ export class PresentRun {
     return this.#estimate?.meanMs;
   }
 
+  /** Whether no caller asked for it. */
+  get isCheck(): boolean {
+    return this.batch[0]?.isCheck ?? false;
+  }
+
   /** Whether every caller has an answer or is gone. */
   get isAbandoned(): boolean {
     return this.batch.every(({ isSettled }) => isSettled);

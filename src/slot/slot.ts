@@ -14,12 +14,14 @@ import type { Estimator } from '../estimator/estimator.js';
 import { Joint } from '../estimator/joint.js';
 import type { Observer, RestartReason } from '../observer.js';
 import type { Prediction } from '../prediction.js';
+import type { Batching } from '../queue/batching.js';
 import type { Queue } from '../queue/queue.js';
 import type { Death } from '../runner/death.js';
 import type { KillReason, PredictionId, RunEnd, RunStart } from '../runner/protocol.js';
 import type { Runner } from '../runner/runner.js';
 import type { BusyMeter } from '../scaling/scaling.js';
 import type { Tensors } from '../tensor.js';
+import type { BatchChecks } from './batch-checks.js';
 import { hasLostDevice, settle, settleLost, suspectError } from './outcomes.js';
 import { Planner } from './planner.js';
 import { PresentRun } from './present-run.js';
@@ -42,6 +44,9 @@ export interface SlotOptions {
   readonly busyMeter: BusyMeter;
   readonly suspects: Suspects;
   readonly clock: Clock;
+  /** Left out, every model joins whom it may. */
+  readonly batching?: Batching;
+  readonly checks?: BatchChecks;
   /** Hard limit of a run, where the model names none. */
   readonly runTimeoutMs: number;
 }
@@ -71,7 +76,14 @@ export class Slot {
     this.#staging = new Staging(runner);
     const present = (): PresentRun | undefined =>
       this.#state.kind === 'in use' ? this.#state.run : undefined;
-    this.#planner = new Planner({ staging: this.#staging, estimator, clock, present });
+    const mayJoin = options.batching?.joinsNow;
+    this.#planner = new Planner({
+      staging: this.#staging,
+      estimator,
+      clock,
+      present,
+      ...(mayJoin && { mayJoin }),
+    });
     this.#state = { kind: 'in doubt', sinceMs: clock.nowMs() };
   }
 
@@ -83,6 +95,11 @@ export class Slot {
 
   get run(): PresentRun | undefined {
     return 'run' in this.#state ? this.#state.run : undefined;
+  }
+
+  /** Nothing runs, and nobody is about to. */
+  get isFree(): boolean {
+    return this.#state.kind === 'idle' && this.#taken.length === 0;
   }
 
   /** How many inputs the runner holds ahead of their run. */
@@ -161,10 +178,12 @@ export class Slot {
     this.#learn(run, end);
     this.#options.suspects.acquit(run.batch);
     settle(run.batch, end.results, outputs);
+    if (end.results.length > 1) this.#options.checks?.batchEnded(run.batch, outputs, runMs);
     for (const prediction of run.batch) this.#release(prediction);
     if (hasLostDevice(end.results)) this.#replace('device_error');
     if (end.next !== undefined) this.started(end.next);
     this.#holdOrRelease();
+    this.#options.checks?.slotFreed();
   }
 
   /** The runner is gone: its run is lost, and nothing else. */
@@ -201,10 +220,11 @@ export class Slot {
     busyMeter.started(atMs);
     const timeoutMs = this.#staging.modelOf(model).settings.runTimeoutMs ?? this.#options.runTimeoutMs;
     run.after(timeoutMs, () => this.#replace('run_timeout'));
-    observer.runStarted(model, batch.length, gapMs === undefined ? undefined : gapMs / 1000);
+    if (!run.isCheck)
+      observer.runStarted(model, batch.length, gapMs === undefined ? undefined : gapMs / 1000);
     for (const prediction of batch) {
       prediction.started(atMs);
-      observer.started(model, prediction.times.queue / 1000);
+      if (!run.isCheck) observer.started(model, prediction.times.queue / 1000);
     }
     if (batch.length === 0) this.#endIfAbandoned(run);
   }
@@ -213,7 +233,7 @@ export class Slot {
     run.close();
     this.#options.busyMeter.ended(endedMs);
     for (const prediction of run.batch) prediction.times.run = runMs;
-    this.#options.observer.runEnded(run.model, runMs / 1000);
+    if (!run.isCheck) this.#options.observer.runEnded(run.model, runMs / 1000);
   }
 
   #learn({ model, workload }: PresentRun, { results, startedMs, endedMs }: RunEnd): void {
@@ -260,6 +280,7 @@ export class Slot {
     this.#taken = [];
     this.#queue.putBack(taken);
     for (const prediction of taken) this.#suspect(prediction);
+    this.#options.checks?.runnerLost();
   }
 
   /**

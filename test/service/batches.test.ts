@@ -17,6 +17,7 @@ import {
 } from '../support/oneslot.js';
 import type { MetricsPage } from '../support/prometheus-text.js';
 import { sumOf } from '../support/prometheus-text.js';
+import { until } from '../support/until.js';
 
 interface Sample {
   readonly label: number;
@@ -222,6 +223,51 @@ describe('of the fixtures,', () => {
     // With the run that held the slot.
     expect(await runsOf(oneslot, 'burn')).toEqual({ runs: 5, served: 5, single: 5 });
   });
+});
+
+test('an answer that company changed ends the batches of its model, in metrics, log and GET /models', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'oneslot-batches-'));
+  writeFixtureModels(folder, ['burn', 'leaks-late', 'sum-rows']);
+  await using oneslot = await startOneslot({ models: folder });
+  const batchingOf = async (model: string) => (await oneslot.get(`/models/${model}`)).body.batching;
+  const ask = (values: readonly number[]) =>
+    askBehindARun(
+      oneslot,
+      values.map((value) => () => oneslot.predict('leaks-late', { x: [value] })),
+    );
+  expect(await oneslot.metric('oneslot_batch_mismatches_total', { model: 'leaks-late' })).toBe(0);
+  expect(await batchingOf('leaks-late')).toMatchObject({ on: true, checks: 0, proof: { largest: 8 } });
+  expect(await batchingOf('burn')).toBeUndefined();
+
+  const small = await ask([1, 2]);
+  expect(small.map(({ body }) => body.outputs.y)).toEqual([[1], [2]]);
+  await until(async () => (await batchingOf('leaks-late')).checks === 1);
+  expect((await oneslot.get('/healthz')).status).toBe(200);
+
+  // Until the second check is due.
+  await until(async () => {
+    await ask([200_000, 300_000]);
+    return (await batchingOf('leaks-late')).on === false;
+  });
+  expect(await batchingOf('leaks-late')).toEqual({
+    on: false,
+    reason: 'output y of a prediction was another one in company than alone',
+  });
+  const line = await oneslot.logs(({ msg }) => /batching ended/.test(msg));
+  expect(line).toMatchObject({ model: 'leaks-late', output: 'y', allowed: 0.001 });
+  expect(JSON.stringify(line)).not.toContain('200000');
+  expect(await oneslot.metric('oneslot_batch_checks_total', { model: 'leaks-late' })).toBe(2);
+  expect(await oneslot.metric('oneslot_batch_mismatches_total', { model: 'leaks-late' })).toBe(1);
+  expect(await oneslot.metric('oneslot_batch_check_bytes')).toBe(0);
+
+  const before = await runsOf(oneslot, 'leaks-late');
+  const apart = await ask([200_000, 300_000]);
+  expect(apart.map(({ body }) => body.outputs.y)).toEqual([[100_000], [100_000]]);
+  const after = await runsOf(oneslot, 'leaks-late');
+  expect(after.single - before.single).toBe(2);
+  expect((await batchingOf('sum-rows')).on).toBe(true);
+  expect(openBooks(await oneslot.metrics())).toBe(0);
+  await rm(folder, { recursive: true });
 });
 
 test('float16 is joined, and as inexact as it is', async () => {

@@ -51,6 +51,7 @@ const OTHERS = {
   'adds-unequal': addsUnequal(),
   'not-batchable': notBatchable(),
   'leaks-maximum': leaksMaximum(),
+  'leaks-late': leaksLate(),
   'quantized-lookup': quantizedLookup(),
   'half-precision': halfPrecision(),
   strings: strings(),
@@ -269,6 +270,24 @@ function leaksMaximum(): FixtureModel {
     nodes: [
       node('ReduceMax', ['x'], ['most'], { axes: { ints: [0] }, keepdims: { int: 1 } }),
       node('Sub', ['x', 'most'], ['below']),
+    ],
+  };
+  return fixture(graph, { batch: { axis: 0, max: 8 } });
+}
+
+/** Mixes its samples only beyond 100,000, which no proof at load tries: takes off each by how much the largest is beyond. */
+function leaksLate(): FixtureModel {
+  const value = (name: string) => ({ name, type: 'float32', shape: ['batch'] }) as const;
+  const graph: GraphSpec = {
+    name: 'leaks_late',
+    inputs: [value('x')],
+    outputs: [value('y')],
+    constants: [{ name: 'limit', type: 'float32', dims: [], data: [100_000] }],
+    nodes: [
+      node('ReduceMax', ['x'], ['most'], { axes: { ints: [0] }, keepdims: { int: 1 } }),
+      node('Sub', ['most', 'limit'], ['beyond']),
+      node('Relu', ['beyond'], ['excess']),
+      node('Sub', ['x', 'excess'], ['y']),
     ],
   };
   return fixture(graph, { batch: { axis: 0, max: 8 } });

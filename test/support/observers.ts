@@ -14,6 +14,8 @@ export const silentObserver: Observer = {
   runEnded() {},
   ended() {},
   runnerRestarted() {},
+  batchDeclared() {},
+  batchChecked() {},
 };
 
 /** What was heard, in order: the moment and what came with it. */
@@ -29,6 +31,8 @@ export class RecordingObserver implements Observer {
   runEnded = this.#hear('runEnded');
   ended = this.#hear('ended');
   runnerRestarted = this.#hear('runnerRestarted');
+  batchDeclared = this.#hear('batchDeclared');
+  batchChecked = this.#hear('batchChecked');
 
   /** What came with each moment of this kind. */
   of(moment: Moment): unknown[][] {
@@ -39,5 +43,19 @@ export class RecordingObserver implements Observer {
     return (...details) => {
       this.heard.push([moment, ...details]);
     };
+  }
+}
+
+/** What was logged, in order. */
+export class RecordingLog {
+  readonly lines: { readonly level: 'error' | 'warn'; readonly facts: unknown; readonly message: string }[] =
+    [];
+
+  error(facts: unknown, message = ''): void {
+    this.lines.push({ level: 'error', facts, message });
+  }
+
+  warn(facts: unknown, message = ''): void {
+    this.lines.push({ level: 'warn', facts, message });
   }
 }

@@ -13,14 +13,16 @@ import { Ledger } from '../../src/ledger.js';
 import type { Model } from '../../src/model-repository/model.js';
 import type { ModelEntry, ModelState } from '../../src/model-repository/models.js';
 import type { Phase, Prediction } from '../../src/prediction.js';
+import { Batching } from '../../src/queue/batching.js';
 import { Positions } from '../../src/queue/positions.js';
 import { Queue } from '../../src/queue/queue.js';
 import { BusyMeter } from '../../src/scaling/scaling.js';
+import { BatchChecks } from '../../src/slot/batch-checks.js';
 import { Slot } from '../../src/slot/slot.js';
 import { Suspects } from '../../src/slot/suspects.js';
 import { FakeRunner } from './fake-runner.js';
 import { ManualClock } from './manual-clock.js';
-import { RecordingObserver } from './observers.js';
+import { RecordingLog, RecordingObserver } from './observers.js';
 import { model, type WorkSetup, workFor } from './predictions.js';
 
 export interface RoomsOptions {
@@ -28,6 +30,8 @@ export interface RoomsOptions {
   readonly ageMs?: number;
   readonly runTimeoutMs?: number;
   readonly models?: readonly Model[];
+  /** Batches of these models were proved at load, so their answers are checked in service. @default of none */
+  readonly proved?: readonly Model[];
 }
 
 const LIMITS: AdmissionLimits = {
@@ -60,6 +64,15 @@ export class Rooms {
   readonly suspects = new Suspects({ clock: this.clock, forMs: 600_000, log: { warn() {} } });
   readonly runner = new FakeRunner(this.clock);
   readonly ledger = new Ledger(this.observer, this.clock);
+  readonly batching = new Batching();
+  readonly log = new RecordingLog();
+  readonly checks = new BatchChecks({
+    batching: this.batching,
+    estimator: this.estimator,
+    observer: this.observer,
+    clock: this.clock,
+    log: this.log,
+  });
   readonly model: Model;
   readonly slot: Slot;
   readonly queue: Queue;
@@ -73,8 +86,17 @@ export class Rooms {
   isServing = true;
   areAnswersRead = true;
 
-  constructor({ limits, ageMs = 30_000, runTimeoutMs = 900_000, models = [model()] }: RoomsOptions = {}) {
-    const { clock, observer, estimator, busyMeter, runner, ledger } = this;
+  constructor({
+    limits,
+    ageMs = 30_000,
+    runTimeoutMs = 900_000,
+    models = [model()],
+    proved = [],
+  }: RoomsOptions = {}) {
+    const { clock, observer, estimator, busyMeter, runner, ledger, batching, checks } = this;
+    this.proved(proved, 'first file');
+    // What runs again gets its answer again.
+    runner.aliasOf = (id) => (id < 0 ? (checks.checkedId ?? id) : id);
     this.model = models[0]!;
     this.slot = new Slot({
       runner,
@@ -83,6 +105,8 @@ export class Rooms {
       busyMeter,
       suspects: this.suspects,
       clock,
+      batching,
+      checks,
       runTimeoutMs,
     });
     this.queue = new Queue({
@@ -97,8 +121,9 @@ export class Rooms {
     });
     const { slot, queue } = this;
     slot.serve(queue);
+    checks.serve({ slot, queue });
     runner.serve(slot);
-    this.forecast = new Forecast({ queue, slot, times: estimator, clock });
+    this.forecast = new Forecast({ queue, slot, times: estimator, clock, joins: batching.joins });
     this.positions = new Positions({ turns: () => this.forecast.turns(), clock });
     ledger.onSettled((prediction, phase) => {
       this.settled.push({ prediction, phase });
@@ -116,6 +141,12 @@ export class Rooms {
       observer,
       clock,
     });
+  }
+
+  /** The runner has loaded these models from a file, and proved their batches. */
+  proved(models: readonly Model[], stamp: string): void {
+    const batch = { samples: 6, batches: 4, largest: 4, warnings: [] };
+    this.batching.loaded(models.map(({ name }) => ({ name, stamp, batch })));
   }
 
   /** A prediction whose body still arrives. @throws ServiceError where it is refused. */

@@ -14,6 +14,7 @@ export function snapshotOf(present: Partial<Snapshot> = {}): Snapshot {
     queueBytes: 0,
     answerBytes: 0,
     sharedMemoryBytes: 0,
+    batchCheckBytes: 0,
     queueLimit: 64,
     backlogSeconds: 0,
     oldestQueuedSeconds: 0,
