@@ -184,7 +184,16 @@ export async function startService(config: Config, { log, writeLine }: ServiceOu
     observer,
     clock,
   });
-  const operationsOptions = { batching, snapshot, models, estimator, clock, whyNotReady };
+  const operationsOptions = {
+    batching,
+    snapshot,
+    models,
+    estimator,
+    clock,
+    whyNotReady,
+    limits: config,
+    predictionsPort: () => (config.adminPort === undefined ? undefined : listening.port),
+  };
   const routes: Routes = {
     predict: predictHandler({
       admission,

@@ -9,6 +9,7 @@ import type { ModelEntry, Models } from '../model-repository/models.js';
 import type { Snapshot } from '../observer.js';
 import type { Batching } from '../queue/batching.js';
 import { scalingReport } from '../scaling/scaling.js';
+import { type GuideLimits, guideOf, serverUrl } from './model-guide.js';
 
 export interface OperationsOptions {
   readonly snapshot: () => Snapshot;
@@ -16,6 +17,9 @@ export interface OperationsOptions {
   readonly estimator: Estimator;
   readonly clock: Pick<Clock, 'nowMs'>;
   readonly batching: Pick<Batching, 'report'>;
+  readonly limits: GuideLimits;
+  /** The port for predictions, where these routes have another one. */
+  readonly predictionsPort: () => number | undefined;
   /** What keeps this replica from being ready; empty when it is. */
   readonly whyNotReady: () => readonly string[];
 }
@@ -49,9 +53,15 @@ export function modelList(options: OperationsOptions): RequestHandler {
   };
 }
 
+/** What the list says of it, and what its callers need beside that. */
 export function modelDetails(options: OperationsOptions): RequestHandler {
+  const { models, limits, predictionsPort } = options;
   return function modelDetails(request, response) {
-    response.json(describe(options.models.get(String(request.params.model)), options));
+    const entry = models.get(String(request.params.model));
+    const url = `${serverUrl(request.headers.host, predictionsPort())}/predict/${entry.name}`;
+    const { state } = entry;
+    const guide = state.kind === 'ready' ? guideOf(state.model, limits, url) : {};
+    response.json({ ...describe(entry, options), ...guide });
   };
 }
 

@@ -132,6 +132,8 @@ export interface LoadReport {
   readonly provider: Provider;
   readonly nodes: Readonly<Record<string, number>>;
   readonly loadMs: number;
+  /** Of the inputs with which the warm-up run worked; missing where none did. */
+  readonly warmupShapes?: Readonly<Record<string, readonly number[]>>;
   /** The estimator's first samples, the very first run left out; missing where no warm-up run was possible. */
   readonly warmup?: { readonly runMs: readonly number[]; readonly workload: Workload };
   /** Where model.json declares `batch`. */
@@ -147,6 +149,8 @@ export interface Model extends ModelFiles {
   /** Nodes run per execution provider, from a profiled warm-up run; empty where no warm-up could be made. */
   readonly nodes: Readonly<Record<string, number>>;
   readonly loadMs: number;
+  /** Of the inputs with which a run is known to work. */
+  readonly warmupShapes?: LoadReport['warmupShapes'];
 }
 
 export type { ElementType };

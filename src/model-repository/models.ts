@@ -133,9 +133,16 @@ export class Models {
   }
 
   /** The runner has loaded it. */
-  ready({ name, stamp, signature, provider, nodes, loadMs, ...found }: LoadedFiles): void {
+  ready({ name, stamp, signature, provider, nodes, loadMs, warmupShapes, ...found }: LoadedFiles): void {
     const { version, path, settings } = found;
-    const model: Model = { name, version, path, settings, signature, provider, nodes, loadMs };
+    const loaded = {
+      signature,
+      provider,
+      nodes,
+      loadMs,
+      ...(warmupShapes !== undefined && { warmupShapes }),
+    };
+    const model: Model = { name, version, path, settings, ...loaded };
     const state: ModelState = { kind: 'ready', model };
     this.#set(name, { version, provider, stamp, state, wasReady: true, changedOnDisk: false });
   }

@@ -199,6 +199,7 @@ async function loadOn(ort: typeof Ort, files: FoundModel, settings: LoadSettings
       loadMs: monotonicMs() - startedMs,
       ...(warm.inputs !== undefined && {
         warmup: { runMs, workload: workloadOf(warm.inputs, files.settings.cost) },
+        warmupShapes: shapesOf(warm.inputs),
       }),
       ...(batch !== undefined && { batch }),
       warnings: [
@@ -369,4 +370,9 @@ async function timeRuns(
     runMs.push(monotonicMs() - startedMs);
   }
   return runMs;
+}
+
+function shapesOf(inputs: Tensors): Readonly<Record<string, readonly number[]>> {
+  // Not by assignment: a name may be __proto__.
+  return Object.fromEntries(Object.entries(inputs).map(([name, { dims }]) => [name, dims]));
 }

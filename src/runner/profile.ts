@@ -38,7 +38,7 @@ export class Profile implements AsyncDisposable {
   async read(): Promise<ProfiledWork> {
     const [file] = this.folder === undefined ? [] : await readdir(this.folder);
     if (file === undefined) return { nodes: {}, executions: {} };
-    return workOf(JSON.parse(await readFile(join(this.folder!, file), 'utf8')));
+    return workOf(await readFile(join(this.folder!, file), 'utf8'));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -54,19 +54,20 @@ export interface ProfiledWork {
   readonly executions: Readonly<Record<string, number>>;
 }
 
-interface ProfileEvent {
-  readonly cat?: string;
-  readonly name?: string;
-  readonly args?: { readonly provider?: string };
-}
+/**
+ * A node that ran, as one line. ONNX Runtime writes names into it as they are, so that one with a quotation mark makes it
+ * no JSON.
+ */
+const NODE =
+  /^\{"cat" ?: ?"Node",.*?"name" ?: ?"(?<name>.*?)", ?"args" ?: ?\{.*"provider" ?: ?"(?<provider>\w+)"/;
 
-function workOf(events: readonly ProfileEvent[]): ProfiledWork {
+function workOf(profile: string): ProfiledWork {
   const nodes: Record<string, number> = {};
   const executions: Record<string, number> = {};
   const seen = new Set<string>();
-  for (const { cat, name, args } of events) {
-    const provider = args?.provider;
-    if (cat !== 'Node' || name === undefined || provider === undefined) continue;
+  for (const line of profile.split('\n')) {
+    const { name, provider } = NODE.exec(line)?.groups ?? {};
+    if (name === undefined || provider === undefined) continue;
     executions[provider] = (executions[provider] ?? 0) + 1;
     if (!seen.has(name)) nodes[provider] = (nodes[provider] ?? 0) + 1;
     seen.add(name);
