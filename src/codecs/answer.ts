@@ -2,8 +2,9 @@
 
 import { BYTE } from '../json/json-reader.js';
 import { JsonWriter } from '../json/json-writer.js';
-import { integerReader, writeNested, writeTensor } from '../json/tensor-writer.js';
+import { writeNested, writeTensor } from '../json/tensor-writer.js';
 import { elementCount, type NumericTensor, type Tensor } from '../tensor.js';
+import { labelWriter } from './answer-pieces.js';
 
 /** Goes to worker threads, so it is plain data. */
 export interface Answer {
@@ -16,18 +17,21 @@ export interface Answer {
   readonly maxBytes: number;
 }
 
-type Labelled = readonly [name: string, tensor: NumericTensor, names: readonly string[]];
+/** What most small answers fit into; larger ones grow. */
+const FIRST_BYTES = 2 ** 16;
+
+export type Labelled = readonly [name: string, tensor: NumericTensor, names: readonly string[]];
 
 /** @throws ServiceError `answer_too_large` */
 export function writeAnswer(answer: Answer): Uint8Array {
-  const writer = new JsonWriter(256 + answerTextBytes(answer), answer.maxBytes);
+  const writer = new JsonWriter(Math.min(mostTextBytes(answer), FIRST_BYTES), answer.maxBytes);
   writer.ascii('{"model":');
   writer.string(answer.model);
   writer.ascii(',"version":');
   writer.string(answer.version);
   writer.ascii(',"outputs":');
   writeObject(writer, answer.outputs, ([, tensor]) => writeTensor(writer, tensor));
-  const labelled = answer.outputs.flatMap((output) => labelledOf(output, answer.labels));
+  const labelled = labelsOf(answer);
   if (labelled.length > 0) {
     writer.ascii(',"labels":');
     writeObject(writer, labelled, ([, tensor, names]) => writeLabels(writer, tensor, names));
@@ -36,26 +40,65 @@ export function writeAnswer(answer: Answer): Uint8Array {
   return writer.take();
 }
 
-/** About what the outputs of an answer take as text. */
-export function answerTextBytes({ outputs }: Answer): number {
-  return outputs.reduce((sum, [, tensor]) => sum + elementsTextBytes(tensor) + bracketsBytes(tensor.dims), 0);
+/** The text is no longer than this. */
+export function mostTextBytes(answer: Answer): number {
+  const outputs = answer.outputs.map(([, tensor]) => mostTensorBytes(tensor));
+  return HEAD_BYTES + sum(outputs) + sum(labelsOf(answer).map(mostLabelBytes));
 }
 
-const USUAL_NUMBER_BYTES = 12;
-
-function elementsTextBytes({ type, dims, bytes }: Tensor): number {
-  return type === 'string' ? bytes.byteLength : USUAL_NUMBER_BYTES * elementCount(dims);
+/** The text is no shorter than this: a digit and a comma for each number. */
+export function leastTextBytes({ outputs }: Answer): number {
+  return sum(
+    outputs.map(([, { type, dims, bytes }]) =>
+      type === 'string' ? bytes.byteLength : 2 * elementCount(dims),
+    ),
+  );
 }
 
-/** The brackets of all arrays take room even where there is nothing in them. */
+const HEAD_BYTES = 256;
+
+/** Longest text of an element, with its comma. */
+const MOST_ELEMENT_BYTES = {
+  bool: 6,
+  int8: 5,
+  uint8: 4,
+  int16: 7,
+  uint16: 6,
+  float16: 18,
+  int32: 12,
+  uint32: 11,
+  float32: 18,
+  int64: 24,
+  uint64: 24,
+  float64: 26,
+} as const;
+
+function mostTensorBytes({ type, dims, bytes }: Tensor): number {
+  const elements = type === 'string' ? bytes.byteLength : MOST_ELEMENT_BYTES[type] * elementCount(dims);
+  return elements + bracketsBytes(dims);
+}
+
+function mostLabelBytes([, { dims }, names]: Labelled): number {
+  const longest = names.reduce((most, name) => Math.max(most, Buffer.byteLength(JSON.stringify(name))), 4);
+  return elementCount(dims) * (longest + 1) + bracketsBytes(dims);
+}
+
+/** The brackets of all arrays, and the commas between them, take room even where there is nothing in them. */
 function bracketsBytes(dims: readonly number[]): number {
   let arrays = 1;
   let brackets = 0;
   for (const size of dims) {
-    brackets += 2 * arrays;
+    brackets += 3 * arrays;
     arrays *= size;
   }
   return brackets;
+}
+
+const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number, 0);
+
+/** Integer outputs whose values have names. */
+export function labelsOf({ outputs, labels }: Answer): readonly Labelled[] {
+  return outputs.flatMap((output) => labelledOf(output, labels));
 }
 
 function writeObject<Entry extends readonly [string, ...unknown[]]>(
@@ -78,12 +121,7 @@ function labelledOf([name, tensor]: Answer['outputs'][number], labels: Answer['l
   return [[name, tensor, labels[name]!]];
 }
 
-/** Shaped like the output; null where a value has no name. */
+/** Shaped like the output. */
 function writeLabels(writer: JsonWriter, tensor: NumericTensor, names: readonly string[]): void {
-  const read = integerReader(tensor);
-  writeNested(writer, tensor.dims, (index) => {
-    const name = names[read(index)];
-    if (name === undefined) writer.ascii('null');
-    else writer.string(name);
-  });
+  writeNested(writer, tensor.dims, labelWriter(writer, tensor, names));
 }

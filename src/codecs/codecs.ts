@@ -6,7 +6,8 @@
 
 import type { Model } from '../model-repository/model.js';
 import type { Tensor, Tensors } from '../tensor.js';
-import { type Answer, answerTextBytes, writeAnswer } from './answer.js';
+import { type Answer, mostTextBytes, writeAnswer } from './answer.js';
+import { streamedAnswer } from './answer-stream.js';
 import { decodeBinary, encodeBinary, type RawAnswer } from './binary.js';
 import type { Gate } from './gate.js';
 import { decodePicture, decodingGate } from './image.js';
@@ -52,12 +53,22 @@ export interface Codecs {
   /** Undoes a content coding. Rejects with `body_too_large` or `bad_request`, and with what `onBytes` throws. */
   inflate(raw: Uint8Array, coding: string, limits: InflateLimits): Promise<Uint8Array>;
   /** Rejects with `answer_too_large`. */
-  encodeJson(answer: { readonly model: Model; readonly outputs: Tensors }): Promise<Uint8Array>;
+  encodeJson(answer: AnswerToWrite): Promise<AnswerText>;
   /** @throws ServiceError `not_acceptable` for strings. */
   encodeBinary(tensor: Tensor): RawAnswer;
   /** Ends the worker threads. What they were doing rejects. */
   close(): Promise<void>;
 }
+
+export interface AnswerToWrite {
+  readonly model: Model;
+  readonly outputs: Tensors;
+  /** Whether its caller is still there. @default it always is */
+  readonly isWanted?: () => boolean;
+}
+
+/** Whole, or, where it is large, in pieces that are written as they are asked for. */
+export type AnswerText = Uint8Array | AsyncIterable<Uint8Array>;
 
 export interface CodecsOptions {
   readonly maxBodyBytes: number;
@@ -69,6 +80,9 @@ export interface CodecsOptions {
 
 /** Text from this size on goes to a worker thread: to read so much takes about 0.2 ms, to write so much 0.5 ms. */
 export const OFFLOAD_BYTES = 64 * 1024;
+
+/** An answer that may take so much as text is sent as it is written. */
+const STREAM_BYTES = 2 ** 20;
 
 /**
  * Numbers take at most four times as much memory as JSON ("0," and a float64), and strings are held to the same, for the
@@ -89,7 +103,8 @@ export function createCodecs({ maxBodyBytes, maxAnswerBytes, workerHeapMiB }: Co
         ? await decodeJson(request, pool, maxStringBytes)
         : decodedAlone(request, await decodeOther(request, { pool, gate, maxBodyBytes })),
     inflate: (raw, coding, limits) => inflate(raw, coding as Coding, limits),
-    encodeJson: ({ model, outputs }) => encodeJson(answerOf(model, outputs, maxAnswerBytes), pool),
+    encodeJson: ({ model, outputs, isWanted = () => true }) =>
+      encodeJson(answerOf(model, outputs, maxAnswerBytes), isWanted, pool),
     encodeBinary,
     close: () => pool.close(),
   };
@@ -162,6 +177,9 @@ function answerOf(model: Model, outputs: Tensors, maxBytes: number): Answer {
   return { model: name, version, outputs: Object.entries(outputs), labels: settings.labels, maxBytes };
 }
 
-async function encodeJson(answer: Answer, pool: Pool): Promise<Uint8Array> {
-  return answerTextBytes(answer) < OFFLOAD_BYTES ? writeAnswer(answer) : await pool.writeAnswer(answer);
+async function encodeJson(answer: Answer, isWanted: () => boolean, pool: Pool): Promise<AnswerText> {
+  const mostBytes = mostTextBytes(answer);
+  if (mostBytes < OFFLOAD_BYTES) return writeAnswer(answer);
+  if (mostBytes < STREAM_BYTES) return await pool.writeAnswer(answer);
+  return await streamedAnswer(answer, (part) => pool.writePart(part), isWanted);
 }

@@ -6,6 +6,7 @@ import { Piscina } from 'piscina';
 import { ServiceError } from '../errors.js';
 import type { Tensor } from '../tensor.js';
 import type { Answer } from './answer.js';
+import type { Part, Piece } from './answer-pieces.js';
 import { Gate } from './gate.js';
 import type { GivenInputs } from './inputs.js';
 import type { JsonRequest, RequestPlan } from './json-request.js';
@@ -62,6 +63,12 @@ export class Pool {
     const outputs = answer.outputs.map(([name, tensor]) => [name, copied(tensor)] as const);
     const buffers = outputs.map(([, { bytes }]) => bytes.buffer as ArrayBuffer);
     return (await this.#run({ kind: 'answer', answer: { ...answer, outputs } }, buffers)) as Uint8Array;
+  }
+
+  /** Takes the part's memory. */
+  async writePart(part: Part): Promise<Piece> {
+    const memory = memoryOf(part);
+    return (await this.#run({ kind: 'part', part }, memory)) as Piece;
   }
 
   /** Ends the threads at once. Whoever still waits for one is told that the server shuts down. */
@@ -121,6 +128,17 @@ export class Pool {
   #bodyTooLarge(cause: unknown): ServiceError {
     const message = `the body holds more than fits into the ${this.#heapMiB} MiB that there are to read it`;
     return new ServiceError('body_too_large', message, { cause });
+  }
+}
+
+function memoryOf(part: Part): ArrayBuffer[] {
+  switch (part.kind) {
+    case 'elements':
+      return [part.tensor.bytes.buffer as ArrayBuffer];
+    case 'strings':
+      return [part.bytes.buffer as ArrayBuffer];
+    case 'empty':
+      return [];
   }
 }
 

@@ -5,6 +5,7 @@ import { isMainThread } from 'node:worker_threads';
 import { move, transferableSymbol, valueSymbol } from 'piscina';
 import { type ErrorCode, ServiceError } from '../errors.js';
 import { type Answer, writeAnswer } from './answer.js';
+import { type Part, type Piece, writePart } from './answer-pieces.js';
 import type { GivenInputs } from './inputs.js';
 import { type JsonRequest, type RequestPlan, readRequest } from './json-request.js';
 import { gathered, isInPieces, type Pieces } from './pieces.js';
@@ -17,6 +18,7 @@ export type ReadJob =
 
 export type Job =
   | ReadJob
+  | { readonly kind: 'part'; readonly part: Part }
   | { readonly kind: 'picture'; readonly body: Uint8Array; readonly file: Omit<PictureFile, 'body'> }
   | { readonly kind: 'answer'; readonly answer: Answer };
 
@@ -39,7 +41,7 @@ export default function run(job: Job): unknown {
 
 type Done<Value> = readonly [value: Value, buffers: ArrayBufferLike[]];
 
-function done(job: Job): Done<JsonRequest | GivenInputs[number] | Uint8Array> {
+function done(job: Job): Done<JsonRequest | GivenInputs[number] | Uint8Array | Piece> {
   switch (job.kind) {
     case 'request': {
       const request = readRequest(wholeOf(job.body), job.plan);
@@ -52,6 +54,10 @@ function done(job: Job): Done<JsonRequest | GivenInputs[number] | Uint8Array> {
     case 'picture': {
       const stripped = stripPicture({ ...job.file, body: job.body });
       return [stripped, [stripped.buffer]];
+    }
+    case 'part': {
+      const piece = writePart(job.part);
+      return [piece, [piece.text.buffer]];
     }
     case 'answer': {
       const text = writeAnswer(job.answer);

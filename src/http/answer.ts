@@ -1,7 +1,8 @@
 // The answer of a prediction that has completed: JSON, one raw tensor, or the last event of a stream.
 
+import type { Response } from 'express';
 import type { Clock } from '../clock.js';
-import type { Codecs } from '../codecs/codecs.js';
+import type { AnswerText, Codecs } from '../codecs/codecs.js';
 import type { Tensors } from '../tensor.js';
 import { ClientLeft } from './body.js';
 import { type Exchange, type PredictHeaders, serverTiming } from './exchange.js';
@@ -24,10 +25,10 @@ export async function sendAnswer(
   const startedMs = clock.nowMs();
   const { headers: own, body } = await encode(exchange, outputs, { codecs, headers });
   exchange.encodeMs = clock.nowMs() - startedMs;
-  // Raw bytes are the output itself, a text is there beside it.
-  if (exchange.answerType !== 'application/octet-stream') exchange.prediction!.holdAnswer(body.byteLength);
   if (exchange.response.closed) throw new ClientLeft();
-  if (exchange.events === undefined) sendBody(exchange, own, body);
+  exchange.isBegun = true;
+  if (!(body instanceof Uint8Array)) await streamBody(exchange, own, body);
+  else if (exchange.events === undefined) sendBody(exchange, own, body);
   else exchange.events.end('result', bufferOf(body).toString('utf8'));
   exchange.isSent = true;
   endUnread(exchange);
@@ -35,20 +36,20 @@ export async function sendAnswer(
 
 interface Encoded {
   readonly headers: Readonly<Record<string, string>>;
-  readonly body: Uint8Array;
+  readonly body: AnswerText;
 }
 
 async function encode(
-  { answerType }: Exchange,
+  { answerType, response, prediction }: Exchange,
   outputs: Tensors,
   { codecs, headers }: Pick<AnswerOptions, 'codecs' | 'headers'>,
 ): Promise<Encoded> {
   const { model } = headers;
   if (answerType !== 'application/octet-stream') {
-    return {
-      headers: { 'Content-Type': 'application/json' },
-      body: await codecs.encodeJson({ model, outputs }),
-    };
+    const body = await codecs.encodeJson({ model, outputs, isWanted: () => !response.closed });
+    // It is there beside its outputs; raw bytes are the output itself.
+    if (body instanceof Uint8Array) prediction!.holdAnswer(body.byteLength);
+    return { headers: { 'Content-Type': 'application/json' }, body };
   }
   const raw = codecs.encodeBinary(Object.values(outputs)[0]!);
   return { headers: { 'Content-Type': answerType, ...raw.headers }, body: raw.bytes };
@@ -61,6 +62,37 @@ function sendBody(exchange: Exchange, headers: Encoded['headers'], body: Uint8Ar
   response.setHeader('Server-Timing', serverTiming(exchange));
   if (body.byteLength > ONE_WRITE_BYTES) response.end(body);
   else response.end(bufferOf(body).toString('latin1'), 'latin1');
+}
+
+/** The next piece is written when the connection has taken the one before: nothing is gathered for slow readers. */
+async function streamBody(
+  exchange: Exchange,
+  headers: Encoded['headers'],
+  pieces: AsyncIterable<Uint8Array>,
+): Promise<void> {
+  const { response, events } = exchange;
+  response.setTimeout(STALLED_MS, () => response.destroy());
+  if (events === undefined) {
+    for (const name in headers) response.setHeader(name, headers[name]!);
+    response.setHeader('Server-Timing', serverTiming(exchange));
+  } else events.beginResult();
+  for await (const piece of pieces) {
+    if (!response.write(piece) && !response.closed) await drained(response);
+    if (response.closed) throw new ClientLeft();
+  }
+  if (events === undefined) response.end();
+  else events.endResult();
+}
+
+/** Resolves too when the connection is gone. */
+function drained(response: Response): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      response.off('drain', done).off('close', done);
+      resolve();
+    };
+    response.on('drain', done).on('close', done);
+  });
 }
 
 /** Node sends a string of one byte a character together with the headers, as one piece; bytes as a second one. */

@@ -46,6 +46,16 @@ export class EventStream {
     this.#response.end(`event: ${event}\ndata: ${json}\n\n`);
   }
 
+  /** The last event, its data written by whoever calls: nothing else may come in between. */
+  beginResult(): void {
+    this.close();
+    this.#response.write('event: result\ndata: ');
+  }
+
+  endResult(): void {
+    this.#response.end('\n\n');
+  }
+
   /** Stops all timers; harmless when called again. */
   close(): void {
     clearInterval(this.#heartbeat);
@@ -53,6 +63,8 @@ export class EventStream {
   }
 
   #send(event: string, data: unknown): void {
+    // Who does not read is told no news: they would be gathered here.
+    if (this.#response.writableNeedDrain) return;
     this.#response.write(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
   }
 }

@@ -31,6 +31,8 @@ export interface Exchange {
   answerType?: AnswerType;
   events?: EventStream;
   encodeMs?: number;
+  /** Whether some of its answer is: an error can't be answered any more. */
+  isBegun?: boolean;
   /** Whether all of its answer is given to the connection; it is over when that has taken it. */
   isSent?: boolean;
 }

@@ -188,7 +188,9 @@ function fail(exchange: Exchange, error: ServiceError, options: PredictOptions):
   if (prediction === undefined) refuse(exchange, error, options);
   else prediction.fail(error);
   countReason(error, prediction, options.observer);
-  if (events !== undefined) events.end('error', JSON.stringify(problemOf(error, response.locals.requestId)));
+  if (exchange.isBegun) response.destroy();
+  else if (events !== undefined)
+    events.end('error', JSON.stringify(problemOf(error, response.locals.requestId)));
   else if (!response.headersSent) {
     if (prediction !== undefined) response.setHeader('Server-Timing', serverTiming(exchange));
     sendProblem(request, response, error);

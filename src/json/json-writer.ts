@@ -154,14 +154,15 @@ export class JsonWriter {
   #reserve(bytes: number): void {
     const needed = this.#used + bytes;
     if (needed <= this.#bytes.length) return;
-    if (needed > this.#maxBytes) throw tooLong(this.#maxBytes);
+    if (needed > this.#maxBytes) throw answerTooLong(this.#maxBytes);
     const grown = Buffer.allocUnsafeSlow(Math.min(this.#maxBytes, Math.max(needed, 2 * this.#bytes.length)));
     grown.set(this.#bytes.subarray(0, this.#used));
     this.#bytes = grown;
   }
 }
 
-function tooLong(maxBytes: number): ServiceError {
+/** For an answer as JSON. */
+export function answerTooLong(maxBytes: number): ServiceError {
   const message = `the answer as JSON has more bytes than the ${maxBytes} that one may have (--max-answer): ask for fewer outputs, for less, or for raw bytes (Accept: application/octet-stream)`;
   return new ServiceError('answer_too_large', message);
 }

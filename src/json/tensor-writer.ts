@@ -37,7 +37,8 @@ function writeLevel(writer: JsonWriter, nested: Nested, depth: number): void {
   writer.byte(BYTE.closeArray);
 }
 
-function elementWriter(writer: JsonWriter, tensor: Tensor): WriteElement {
+/** Writes elements by their index, strings in their order. */
+export function elementWriter(writer: JsonWriter, tensor: Tensor): WriteElement {
   if (tensor.type === 'string') return stringWriter(writer, tensor);
   const view = viewOf(tensor);
   switch (tensor.type) {

@@ -1,5 +1,6 @@
 // Models as the codecs see them: a signature and settings, nothing loaded.
 
+import type { AnswerText } from '../../src/codecs/codecs.js';
 import type { ImageMapping, Model, ModelSettings } from '../../src/model-repository/model.js';
 import type { Dimension, ElementType, TensorSpec } from '../../src/tensor.js';
 
@@ -48,4 +49,13 @@ export function bodyOf(content: string | Uint8Array | object): Buffer {
   const body = Buffer.allocUnsafeSlow(bytes.byteLength);
   body.set(bytes);
   return body;
+}
+
+/** What a caller would read of an answer, whole or in pieces. */
+export async function textOf(answer: AnswerText | Promise<AnswerText>): Promise<string> {
+  const text = await answer;
+  const pieces: Uint8Array[] = [];
+  if (text instanceof Uint8Array) pieces.push(text);
+  else for await (const piece of text) pieces.push(piece);
+  return Buffer.concat(pieces).toString('utf8');
 }

@@ -4,7 +4,7 @@ import { afterAll, describe, expect, test } from '@jest/globals';
 import { createCodecs, type Decoded } from '../../src/codecs/codecs.js';
 import type { Model } from '../../src/model-repository/model.js';
 import { stringTensor, type Tensors } from '../../src/tensor.js';
-import { bodyOf, codecModel, spec } from '../support/codec-models.js';
+import { bodyOf, codecModel, spec, textOf } from '../support/codec-models.js';
 import { refusalOf } from '../support/errors.js';
 
 const codecs = createCodecs({ maxBodyBytes: 2 ** 20, maxAnswerBytes: 2 ** 28 });
@@ -25,7 +25,7 @@ function decode(body: string | object, model: Model): Promise<Decoded> {
 }
 
 async function encode(model: Model, outputs: Tensors): Promise<string> {
-  return Buffer.from(await codecs.encodeJson({ model, outputs })).toString('utf8');
+  return await textOf(codecs.encodeJson({ model, outputs }));
 }
 
 const floats = (...values: number[]): Uint8Array => new Uint8Array(Float32Array.from(values).buffer);

@@ -5,7 +5,7 @@ import { createCodecs, type Decoded, OFFLOAD_BYTES } from '../../src/codecs/code
 import type { Model } from '../../src/model-repository/model.js';
 import { encodeFrame } from '../../src/runner/protocol.js';
 import { type NumericTensor, stringTensor, type Tensors } from '../../src/tensor.js';
-import { bodyOf, codecModel, spec } from '../support/codec-models.js';
+import { bodyOf, codecModel, spec, textOf } from '../support/codec-models.js';
 import { refusalOf } from '../support/errors.js';
 import { until } from '../support/until.js';
 
@@ -123,7 +123,7 @@ test('large answers are written, and the outputs stay as they are', async () => 
     y: { type: 'float32', dims: [ROWS, 4], bytes: memory.subarray(0, values.byteLength) },
     label: { type: 'int64', dims: [ROWS], bytes: memory.subarray(values.byteLength) },
   };
-  const answer = JSON.parse(Buffer.from(await codecs.encodeJson({ model, outputs })).toString('utf8'));
+  const answer = JSON.parse(await textOf(codecs.encodeJson({ model, outputs })));
   expect(answer.outputs.y.flat()).toEqual([...values]);
   expect(answer.outputs.label.slice(0, 4)).toEqual([0, 1, 2, 0]);
   expect(answer.labels.label.slice(0, 4)).toEqual(['even', 'odd', null, 'even']);
@@ -133,7 +133,7 @@ test('large answers are written, and the outputs stay as they are', async () => 
 
 test('an answer of many empty lists is written', async () => {
   const outputs: Tensors = { y: { type: 'int8', dims: [ROWS * 10, 0], bytes: new Uint8Array(0) } };
-  const answer = JSON.parse(Buffer.from(await codecs.encodeJson({ model, outputs })).toString('utf8'));
+  const answer = JSON.parse(await textOf(codecs.encodeJson({ model, outputs })));
   expect(answer.outputs.y).toHaveLength(ROWS * 10);
   expect(answer.outputs.y[5]).toEqual([]);
 });
@@ -177,7 +177,7 @@ test('strings of a thread that take little of what was read lie in no more memor
 test('a large answer of strings is written, and the outputs stay as they are', async () => {
   const rows = Array.from({ length: ROWS }, (_, row) => ['', `${row}`, SENTENCE]);
   const y = stringTensor([ROWS, 3], rows.flat());
-  const answer = JSON.parse(Buffer.from(await codecs.encodeJson({ model, outputs: { y } })).toString('utf8'));
+  const answer = JSON.parse(await textOf(codecs.encodeJson({ model, outputs: { y } })));
   expect(answer.outputs.y).toEqual(rows);
   expect(y).toEqual(stringTensor([ROWS, 3], rows.flat()));
 });
@@ -187,7 +187,7 @@ test('large answers of strings are for the threads, small ones are not', async (
   await own.close();
   const answerOf = (...strings: string[]) =>
     own.encodeJson({ model, outputs: { y: stringTensor([strings.length], strings) } });
-  expect(Buffer.from(await answerOf('a', 'b')).toString('utf8')).toContain('{"y":["a","b"]}');
+  expect(await textOf(answerOf('a', 'b'))).toContain('{"y":["a","b"]}');
   expect((await refusalOf(() => answerOf('x'.repeat(OFFLOAD_BYTES)))).code).toBe('draining');
 });
 
