@@ -6,6 +6,8 @@ import { join } from 'node:path';
 export interface Listing {
   readonly folders: readonly string[];
   readonly files: readonly string[];
+  /** Whatever is neither: links that lead nowhere or round and round, FIFOs and such. */
+  readonly others: readonly string[];
 }
 
 /** Made by the file system on every ext4 volume, and readable by root alone. */
@@ -19,6 +21,7 @@ export async function list(folder: string): Promise<Listing> {
   return {
     folders: names.filter((_, index) => kinds[index] === 'folder'),
     files: names.filter((_, index) => kinds[index] === 'file'),
+    others: names.filter((_, index) => kinds[index] === undefined),
   };
 }
 

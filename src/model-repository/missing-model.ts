@@ -1,5 +1,6 @@
 // Why a folder of the repository holds no model that can be served, in the words of whoever laid it out.
 
+import { readdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { isOnnx, kindOf, type Listing, list } from './folder.js';
 import { SETTINGS_FILE } from './settings.js';
@@ -26,6 +27,8 @@ const MAX_ENTRIES = 5;
  */
 export async function explainMissing(missing: Missing): Promise<string | undefined> {
   const { folder, listing, versions, modelFile } = missing;
+  if (await isEmpty(folder))
+    throw new Error(`${folder} is empty: there is no ${join(folder, '1', modelFile)}`);
   if (versions[0] === undefined) return await explainNoVersion(missing);
   const newest = join(folder, versions[0]);
   const { folders, files } = await list(newest);
@@ -34,11 +37,17 @@ export async function explainMissing(missing: Missing): Promise<string | undefin
   if (other !== undefined && !listing.files.includes(SETTINGS_FILE)) {
     return `model ${basename(folder)} is skipped: ${join(newest, other)} is not ONNX`;
   }
+  if (folders.includes(modelFile)) {
+    throw new Error(`${join(newest, modelFile)} is a folder, and there is no model.onnx in it`);
+  }
   const onnx = files.find(isOnnx);
   if (onnx !== undefined) throw new Error(`${join(newest, onnx)} must be called ${modelFile} to be served`);
   const got = entries.length === 0 ? 'it is empty' : `it holds ${entries.slice(0, MAX_ENTRIES).join(', ')}`;
   throw new Error(`${newest} has no ${modelFile}; ${got}`);
 }
+
+/** Whoever puts a hidden file there means it to be so. */
+const isEmpty = async (folder: string): Promise<boolean> => (await readdir(folder)).length === 0;
 
 async function explainNoVersion({ folder, listing, modelFile }: Missing): Promise<undefined> {
   const onnx = listing.files.find(isOnnx);

@@ -2,7 +2,8 @@
 // serves as it is, where its models are ONNX.
 
 import { open } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
+import { oddityOf } from '../files.js';
 import { isOnnx, kindOf, type Listing, list } from './folder.js';
 import { loadFailure } from './load-failure.js';
 import { explainMissing } from './missing-model.js';
@@ -10,7 +11,7 @@ import type { BadModel, FoundModel, ModelPlace } from './model.js';
 import { readSettings } from './settings.js';
 import { stampOf } from './stamp.js';
 import { readTritonConfig, TRITON_CONFIG, type TritonConfig } from './triton-config.js';
-import { versionsOf } from './version.js';
+import { isVersion, versionsOf } from './version.js';
 
 /** Told what is passed over, and why. */
 export type Warn = (message: string) => void;
@@ -34,14 +35,16 @@ export interface Repository {
  */
 export async function findModels(modelsDir: string, warn: Warn = () => {}): Promise<Repository> {
   const root = resolve(modelsDir);
-  const { folders, files } = await listRoot(root);
+  const { folders, files, others } = await listRoot(root);
   for (const file of files.filter(isOnnx)) {
     const place = join(root, file.slice(0, -'.onnx'.length), '1', 'model.onnx');
     warn(`${join(root, file)} is not served: put it at ${place}`);
   }
   const models: FoundModel[] = [];
   const bad: BadModel[] = [];
-  for (const name of folders) {
+  // A link was likely meant to be a model; a socket or a FIFO is somebody else's.
+  const links = await linksAmong(root, others);
+  for (const name of [...folders, ...links].sort()) {
     const found = await lookAt({ name, folder: join(root, name) }, warn);
     if (found === undefined) continue;
     if ('failure' in found) bad.push(found);
@@ -62,6 +65,7 @@ export async function lookAt(
 ): Promise<FoundModel | BadModel | undefined> {
   let stamp: string | undefined;
   try {
+    await checkFolder(place);
     // Before anything is read: what is written meanwhile shows when the model has been loaded.
     stamp = await stampOf(place.folder);
     return await findModel(place, warn);
@@ -74,6 +78,7 @@ export async function lookAt(
 const LIST_ERRORS: Readonly<Record<string, string>> = {
   ENOENT: 'does not exist',
   ENOTDIR: 'is not a folder',
+  ELOOP: 'is a link that leads to itself',
 };
 
 async function listRoot(root: string): Promise<Listing> {
@@ -97,6 +102,7 @@ async function findModel(place: ModelPlace, warn: Warn): Promise<FoundModel | un
     return undefined;
   }
   const listing = await list(folder);
+  await checkVersions(folder, listing);
   const versions = place.version === undefined ? versionsOf(listing.folders) : [place.version];
   const found = await highestVersion(folder, versions, modelFile);
   if (found === undefined) {
@@ -105,10 +111,39 @@ async function findModel(place: ModelPlace, warn: Warn): Promise<FoundModel | un
     return undefined;
   }
   checkName(folder, name);
+  await checkWeights(dirname(found.path));
   for (const doubt of versionDoubts(found.version, versions, config))
     warn(`model ${name} is served in ${doubt}`);
   const stamp = await stampOf(folder, found.version);
   return { name, folder, ...found, stamp, settings: await readSettings(folder) };
+}
+
+async function checkFolder({ folder }: ModelPlace): Promise<void> {
+  const oddity = await oddityOf(folder);
+  if (oddity !== undefined) throw new Error(`${folder} is ${oddity}, not a model's folder`);
+}
+
+/** A link that leads nowhere would be passed over, and an older version served unsaid. */
+async function checkVersions(folder: string, { folders, others }: Listing): Promise<void> {
+  for (const version of [...folders, ...others].filter(isVersion)) {
+    const path = join(folder, version);
+    const oddity = await oddityOf(path);
+    if (oddity !== undefined) throw new Error(`${path} is ${oddity}, not the folder of a version`);
+  }
+}
+
+/** ONNX Runtime opens what the model's file names, and would wait for ever. */
+async function checkWeights(folder: string): Promise<void> {
+  for (const name of (await list(folder)).others) {
+    const path = join(folder, name);
+    const oddity = await oddityOf(path);
+    if (oddity !== undefined) throw new Error(`${path} is ${oddity}, not a file`);
+  }
+}
+
+async function linksAmong(root: string, names: readonly string[]): Promise<readonly string[]> {
+  const oddities = await Promise.all(names.map((name) => oddityOf(join(root, name))));
+  return names.filter((_, index) => oddities[index]?.startsWith('a link'));
 }
 
 function checkName(folder: string, name: string): void {
@@ -142,9 +177,10 @@ async function highestVersion(
 
 /** The file of this path; or, as Triton has it for a model of several files, model.onnx in a folder of this path. */
 async function onnxFile(path: string): Promise<string | undefined> {
-  const kind = await kindOf(path);
-  const file = kind === 'folder' ? join(path, 'model.onnx') : path;
-  if (kind === undefined || (await kindOf(file)) !== 'file') return undefined;
+  const file = (await kindOf(path)) === 'folder' ? join(path, 'model.onnx') : path;
+  const oddity = await oddityOf(file);
+  if (oddity !== undefined) throw new Error(`${file} is ${oddity}, not a file`);
+  if ((await kindOf(file)) !== 'file') return undefined;
   await checkContent(file);
   return file;
 }

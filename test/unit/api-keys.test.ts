@@ -107,7 +107,7 @@ describe('a keys file is refused', () => {
     await expect(ApiKeys.fromFile(join(folder, 'keys.json'))).rejects.toThrow(
       `the keys file ${folder}/keys.json does not exist`,
     );
-    await expect(ApiKeys.fromFile(folder)).rejects.toThrow(`${folder} can't be read (EISDIR)`);
+    await expect(ApiKeys.fromFile(folder)).rejects.toThrow(`${folder} is a folder, not a file`);
   });
 
   test.each([

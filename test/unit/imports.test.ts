@@ -30,7 +30,8 @@ const FLOORS: readonly (readonly string[])[] = [
   ['tensor-json.ts'],
   ['json'],
   ['workload.ts', 'nearest.ts'],
-  ['errors.ts', 'tensor.ts', 'clock.ts', 'memory.ts', 'shared-memory.ts', 'process-end.ts', 'cpu-limit.ts'],
+  ['errors.ts', 'files.ts'],
+  ['tensor.ts', 'clock.ts', 'memory.ts', 'shared-memory.ts', 'process-end.ts', 'cpu-limit.ts'],
 ];
 
 /** Package → the only place that imports it at run time. */

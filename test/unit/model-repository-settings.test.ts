@@ -160,7 +160,7 @@ describe('files named by model.json', () => {
     expect(await refusal({ warmup: 'a.json' }, { 'a.json': {} })).toBe(
       'a.json: inputs: is missing; expected an object',
     );
-    expect(await refusal({ warmup: 'sub' }, { 'sub/': '' })).toBe("sub can't be read (EISDIR)");
+    expect(await refusal({ warmup: 'sub' }, { 'sub/': '' })).toBe('sub is a folder, not a file');
   });
 });
 

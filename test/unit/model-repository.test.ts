@@ -1,7 +1,10 @@
 // Which models a folder holds, and what is said where something is missing.
 
-import { symlink } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { rm, symlink, truncate } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { dirname, isAbsolute, join, relative } from 'node:path';
+import { promisify } from 'node:util';
 import { describe, expect, test } from '@jest/globals';
 import { findModels } from '../../src/model-repository/repository.js';
 import { type Tree, tempFolders } from '../support/temp-folders.js';
@@ -98,6 +101,7 @@ describe('what is served', () => {
       'm/.2/model.onnx': MODEL,
       'lost+found/1/model.onnx': '',
       'my notes/text.md': 'text',
+      'later/.gitkeep': '',
       'scripts/make.py': '',
     });
     expect(served).toEqual(['m 1 m/1/model.onnx']);
@@ -110,7 +114,6 @@ describe('what is served', () => {
     await symlink(join(elsewhere, 'store'), join(root, 'linked'));
     await symlink(join(elsewhere, 'store/7'), join(root, 'version/3'));
     await symlink(join(elsewhere, 'weights.onnx'), join(root, 'file/1/model.onnx'));
-    await symlink(join(elsewhere, 'nowhere'), join(root, 'broken'));
     const { models } = await findModels(root);
     expect(models.map(({ name, version }) => `${name} ${version}`)).toEqual([
       'file 1',
@@ -255,9 +258,10 @@ describe('what is refused', () => {
     [{ 'm/01/model.onnx': MODEL }, 'ROOT/m/01 is no version: its name must be a positive number such as 1'],
     [{ 'm/model.json': {} }, 'ROOT/m has a model.json, but no model: there is no ROOT/m/1/model.onnx'],
     [{ 'm/config.pbtxt': '' }, 'ROOT/m has a config.pbtxt, but no model: there is no ROOT/m/1/model.onnx'],
+    [{ 'm/': '' }, 'ROOT/m is empty: there is no ROOT/m/1/model.onnx'],
     [{ 'm/1/': '' }, 'ROOT/m/1 has no model.onnx; it is empty'],
     [{ 'm/1/model.onnx.data': 'x' }, 'ROOT/m/1 has no model.onnx; it holds model.onnx.data'],
-    [{ 'm/1/model.onnx/weights': 'x' }, 'ROOT/m/1 has no model.onnx; it holds model.onnx'],
+    [{ 'm/1/model.onnx/weights': 'x' }, 'ROOT/m/1/model.onnx is a folder, and there is no model.onnx in it'],
     [{ 'm/1/resnet.onnx': MODEL }, 'ROOT/m/1/resnet.onnx must be called model.onnx to be served'],
     [{ 'm/2/model.pt': 'x', 'm/model.json': {} }, 'ROOT/m/2 has no model.onnx; it holds model.pt'],
     [{ 'm/1/model.onnx': '' }, 'ROOT/m/1/model.onnx is empty'],
@@ -290,7 +294,79 @@ describe('what is refused', () => {
     const root = await makeFolder();
     await symlink('models', join(root, 'models'));
     await expect(findModels(join(root, 'models'))).rejects.toThrow(
-      `the models folder ${root}/models can't be read (ELOOP)`,
+      `the models folder ${root}/models is a link that leads to itself`,
     );
   });
+});
+
+/** What takes the place of a file or folder, and how it is called. */
+const ODDITIES: readonly (readonly [kind: string, put: (path: string) => Promise<unknown>])[] = [
+  ['a FIFO', (path) => promisify(execFile)('mkfifo', [path])],
+  ['a socket', (path) => new Promise<void>((resolve) => createServer().listen(path, resolve).unref())],
+  ['a device', (path) => symlink('/dev/zero', path)],
+  ['a link that leads to itself', (path) => symlink(path, path)],
+  ['a link that leads nowhere', (path) => symlink('/nowhere/at/all', path)],
+];
+
+describe.each(ODDITIES)('%s is told, and waited for by nobody,', (kind, put) => {
+  test.each([
+    ['model.json', { 'm/1/model.onnx': MODEL }],
+    ['config.pbtxt', { 'm/1/model.onnx': MODEL }],
+    ['labels.txt', { 'm/1/model.onnx': MODEL, 'm/model.json': { labels: { y: 'labels.txt' } } }],
+    ['1/model.onnx', { 'm/1/': '' }],
+    ['2/model.onnx', { 'm/1/model.onnx': MODEL, 'm/2/': '' }],
+    ['1/weights.bin', { 'm/1/model.onnx': MODEL }],
+  ])('in place of %s', async (file, tree) => {
+    const root = await makeFolder({ ...tree, 'other/1/model.onnx': MODEL });
+    await put(join(root, 'm', file));
+    const { models, bad } = await findModels(root);
+    expect(models.map(({ name }) => name)).toEqual(['other']);
+    expect(bad.map(({ failure }) => failure.reason)).toEqual([`${root}/m/${file} is ${kind}, not a file`]);
+  });
+});
+
+describe('a link that leads to no folder of its own', () => {
+  test.each([
+    ['itself', 'm', 'm', "m is a link that leads to itself, not a model's folder"],
+    ['nowhere', '/nowhere/at/all', 'm', "m is a link that leads nowhere, not a model's folder"],
+    ['the models folder', '.', 'm', "m is a link to a folder that it lies in, not a model's folder"],
+    ['what lies above', '../..', 'm', "m is a link to a folder that it lies in, not a model's folder"],
+    ['itself, as a version', '2', 'v/2', 'v/2 is a link that leads to itself, not the folder of a version'],
+    [
+      'its model, as a version',
+      '.',
+      'v/2',
+      'v/2 is a link to a folder that it lies in, not the folder of a version',
+    ],
+    [
+      'nowhere, as a version',
+      '../gone',
+      'v/2',
+      'v/2 is a link that leads nowhere, not the folder of a version',
+    ],
+  ])('but to %s is told', async (_where, target, path, reason) => {
+    const root = await makeFolder({ 'other/1/model.onnx': MODEL, 'v/1/model.onnx': MODEL });
+    if (path === 'm') await rm(join(root, 'v'), { recursive: true });
+    await symlink(target, join(root, path));
+    const { models, bad } = await findModels(root);
+    expect(models.map(({ name }) => name)).toEqual(['other']);
+    expect(bad.map(({ failure }) => failure.reason)).toEqual([`${root}/${reason}`]);
+  });
+
+  test('is passed over where it is no version', async () => {
+    const root = await makeFolder({ 'm/1/model.onnx': MODEL });
+    await symlink('.', join(root, 'm/latest'));
+    await symlink('/nowhere', join(root, 'm/notes'));
+    const { models, bad } = await findModels(root);
+    expect([models.length, bad.length]).toEqual([1, 0]);
+  });
+});
+
+test('a model.json that is larger than any is not read', async () => {
+  const root = await makeFolder({ 'm/1/model.onnx': MODEL, 'm/model.json': '{}' });
+  await truncate(join(root, 'm/model.json'), 3 * 2 ** 30);
+  const { bad } = await findModels(root);
+  expect(bad.map(({ failure }) => failure.reason)).toEqual([
+    `${root}/m/model.json has 3221225472 bytes; at most 67108864 are read`,
+  ]);
 });
