@@ -4,6 +4,7 @@ import { specText, typeText } from '../json/spec-text.js';
 import { noSuch } from '../nearest.js';
 import type { ElementType, Signature, TensorSpec } from '../tensor.js';
 import { tensorFromJson } from '../tensor-json.js';
+import { batchAxis } from './batch-axis.js';
 import { outOfBounds } from './bounds.js';
 import { imageProblems } from './check-image.js';
 import { isUnknownSize } from './dimension-names.js';
@@ -24,7 +25,7 @@ function* problemsOf(settings: ModelSettings, signature: Signature): Problems {
   yield* defaultProblems(defaults, signature.inputs);
   if (image !== undefined) yield* imageProblems(image, signature.inputs, Object.keys(defaults));
   yield* labelProblems(Object.keys(labels), signature.outputs);
-  if (batch !== undefined) yield* batchProblems(batch, signature);
+  if (batch !== undefined) yield* batchProblems(batch, dimensions, signature);
   if (cost !== undefined) yield* costProblems(cost, signature.inputs);
 }
 
@@ -126,7 +127,11 @@ function* labelProblems(names: readonly string[], outputs: readonly TensorSpec[]
   }
 }
 
-function* batchProblems({ axis, inputs, outputs }: BatchSettings, signature: Signature): Problems {
+function* batchProblems(
+  { axis, max, inputs, outputs }: BatchSettings,
+  dimensions: ModelSettings['dimensions'],
+  signature: Signature,
+): Problems {
   if (signature.inputs.length === 0) yield 'batch: a model without inputs has nothing to join';
   yield* axisProblems('input', signature.inputs, { axis, own: inputs });
   // ONNX Runtime gives rank 0 to outputs whose rank it does not know, too: the proof at load decides about those.
@@ -134,6 +139,13 @@ function* batchProblems({ axis, inputs, outputs }: BatchSettings, signature: Sig
     ({ name, shape }) => shape?.length !== 0 || Object.hasOwn(outputs, name),
   );
   yield* axisProblems('output', ofKnownRank, { axis, own: outputs });
+  for (const { name, shape } of signature.inputs) {
+    const size = shape?.[batchAxis(inputs, name, axis)];
+    const most =
+      typeof size === 'string' && Object.hasOwn(dimensions, size) ? dimensions[size]!.max : undefined;
+    if (most === undefined || max <= most) continue;
+    yield `batch.max: expected at most ${most}, the largest size of the dimension ${JSON.stringify(size)} of ${name}, got ${max}`;
+  }
 }
 
 interface Axes {

@@ -6,6 +6,7 @@ import type { BatchProved } from '../model-repository/model.js';
 import { type Tensor, type Tensors, zeros } from '../tensor.js';
 import { Company, declared } from './company.js';
 import type { BatchAxes } from './loaded-model.js';
+import { ortMessage } from './ort-error.js';
 import { isEmpty, isSame, type Sample, type SampleInput, SampleSource, tensorsOf } from './samples.js';
 import { unstack } from './stack.js';
 
@@ -23,6 +24,10 @@ export interface BatchProof {
   readonly shapes: readonly (readonly SampleInput[])[];
   /** Whether no samples are drawn: what model.json gives must do. */
   readonly onlyGiven?: boolean;
+  /** Of each sample. @default 1 */
+  readonly rows?: number;
+  /** Whether such a failure is the end of all further runs. @default none is */
+  readonly isFatal?: (reason: string) => boolean;
   run(request: { readonly inputs: Tensors; readonly outputs: readonly string[] }): Promise<Tensors>;
   /** From then on only what every proof needs is run. @default 5 s */
   readonly budgetMs?: number;
@@ -63,7 +68,7 @@ class Prover {
   #batches = 0;
   #largest = 0;
   /** What one took in the last batch. */
-  #sampleMs = 0;
+  #sampleMs = 1e-3;
   /** Why the model did not take a sample. */
   #failure = '';
 
@@ -75,7 +80,11 @@ class Prover {
   }
 
   async prove(): Promise<BatchProved> {
-    const { onlyGiven } = this.#proof;
+    const { onlyGiven, max } = this.#proof;
+    if (this.#most < 2)
+      throw declared(
+        `a prediction has ${this.#rows} rows at least, so no two of them fit into a max of ${max}`,
+      );
     const shapes = this.#proof.shapes.filter((inputs) => this.#haveAxis(inputs));
     await this.#proveGiven(shapes[0] ?? []);
     const sources: SampleSource[] = [];
@@ -106,15 +115,19 @@ class Prover {
   /** Samples that model.json gives, as they are. */
   async #proveGiven(inputs: readonly SampleInput[]): Promise<void> {
     const counts = new Set(inputs.map((input) => this.#rowsOf(input)));
-    const [rows] = counts;
-    if (counts.size !== 1 || rows! < 2) return;
+    const count = Math.floor([...counts][0]! / this.#rows);
+    if (counts.size !== 1 || count < 2) return;
+    const rows = Array<number>(count).fill(this.#rows);
     const cut = inputs.map(({ name, base }) => {
-      return { name, parts: unstack(base, this.#axisOf(name), Array<number>(rows!).fill(1)) };
+      return {
+        name,
+        parts: unstack(firstRows(base, this.#axisOf(name), sum(rows)), this.#axisOf(name), rows),
+      };
     });
     await this.#provePool(async (place) => {
-      if (place >= rows!) return undefined;
+      if (place >= count) return undefined;
       const sample = tensorsOf(cut, ({ parts }) => parts[place]!);
-      return { inputs: sample, alone: await this.#run(sample) };
+      return { inputs: sample, alone: await this.#runGiven(sample) };
     });
   }
 
@@ -123,7 +136,17 @@ class Prover {
       inputs: inputs.map((input) => ({ ...input, base: this.#firstRowOf(input) })),
       run: (sample) => this.#run(sample),
       isLate: () => monotonicMs() >= this.#untilMs,
+      isFatal: this.#proof.isFatal ?? (() => false),
     });
+  }
+
+  get #rows(): number {
+    return this.#proof.rows ?? 1;
+  }
+
+  /** Samples in one run. */
+  get #most(): number {
+    return Math.floor(this.#proof.max / this.#rows);
   }
 
   async #proveStyle(source: SampleSource, style: number): Promise<void> {
@@ -133,7 +156,7 @@ class Prover {
   /** Runs samples together, in several numbers and orders, as far as time allows. */
   async #provePool(next: Next): Promise<void> {
     const pool: Sample[] = [];
-    for (const order of ordersOf(this.#proof.max)) {
+    for (const order of ordersOf(this.#most)) {
       if (this.#isLate) return;
       await this.#fill(pool, Math.min(order.length, POOL), next);
       if (pool.length < 2) return;
@@ -204,6 +227,14 @@ class Prover {
     return [`the proof of "batch" says little of ${names}: all samples that were tried get the same there`];
   }
 
+  async #runGiven(sample: Tensors): Promise<Tensors> {
+    try {
+      return await this.#run(sample);
+    } catch (error) {
+      throw declared(`a sample of "warmup" fails alone: ${ortMessage(error)}`, error);
+    }
+  }
+
   async #run(inputs: Tensors): Promise<Tensors> {
     return await this.#proof.run({ inputs, outputs: this.#proof.outputs });
   }
@@ -222,12 +253,18 @@ class Prover {
   }
 
   #firstRowOf(input: SampleInput): Tensor {
-    const rows = this.#rowsOf(input);
     const axis = this.#axisOf(input.name);
-    if (rows === 0) return zeros(input.base.type, input.base.dims.with(axis, 1));
-    return rows === 1 ? input.base : unstack(input.base, axis, [1, rows - 1])[0]!;
+    if (this.#rowsOf(input) >= this.#rows) return firstRows(input.base, axis, this.#rows);
+    return zeros(input.base.type, input.base.dims.with(axis, this.#rows));
   }
 }
+
+function firstRows(tensor: Tensor, axis: number, count: number): Tensor {
+  const rest = tensor.dims[axis]! - count;
+  return rest === 0 ? tensor : unstack(tensor, axis, [count, rest])[0]!;
+}
+
+const sum = (counts: readonly number[]): number => counts.reduce((total, count) => total + count, 0);
 
 function noteVaried(tensors: Tensors, before: Tensors, varied: Set<string>): void {
   for (const name in tensors) {

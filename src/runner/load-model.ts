@@ -233,10 +233,21 @@ async function batchProof(options: BatchProofOptions): Promise<BatchProved | und
     max: batch.max,
     tolerance: batch.tolerance,
     outputs: signature.outputs.map(({ name }) => name),
-    shapes: sampleShapes(signature, files.settings),
+    shapes: sampleShapes(signature, files.settings, settings.provider),
+    rows: leastRows(files.settings, signature),
     onlyGiven,
+    isFatal: (reason) => faultOf(reason, settings.provider) === 'device',
     run,
   });
+}
+
+/** In each prediction, as model.json bounds the batch axis. */
+function leastRows({ batch, dimensions }: ModelSettings, { inputs }: Signature): number {
+  const leasts = inputs.map(({ name, shape }) => {
+    const size = shape?.[batchAxis(batch!.inputs, name, batch!.axis)];
+    return typeof size === 'string' && Object.hasOwn(dimensions, size) ? dimensions[size]!.min : 1;
+  });
+  return Math.max(1, ...leasts);
 }
 
 /** A session that is found wanting gives back its memory at once: others are loaded beside it. */

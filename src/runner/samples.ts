@@ -26,6 +26,8 @@ export interface SourceOptions {
   readonly run: (inputs: Tensors) => Promise<Tensors>;
   /** Whether time is up for what is not needed. */
   readonly isLate: () => boolean;
+  /** Whether such a failure is the end of all further runs. */
+  readonly isFatal: (reason: string) => boolean;
 }
 
 /** How often a sample is drawn anew that the model fails on, or that is the one before it again. */
@@ -132,6 +134,7 @@ export class SampleSource {
       return await this.#options.run(inputs);
     } catch (error) {
       this.#failure = ortMessage(error);
+      if (this.#options.isFatal(this.#failure)) throw error;
       return undefined;
     }
   }

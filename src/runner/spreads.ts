@@ -15,12 +15,18 @@ export interface Spreads {
   readonly isLadder: boolean;
 }
 
-/** @param given what model.json gives, where it gives values; of another type it is only how many there are. */
-export function spreadsOf(type: Tensor['type'], given: Tensor | undefined): Spreads {
+export interface SpreadOptions {
+  /** What model.json gives, where it gives values. */
+  readonly given?: Tensor | undefined;
+  /** Whether an index that is out of its table may do worse than fail, as on a GPU. @default false */
+  readonly isTame?: boolean;
+}
+
+export function spreadsOf(type: Tensor['type'], { given, isTame = false }: SpreadOptions = {}): Spreads {
   if (type === 'string') return stringSpreads(given?.type === 'string' ? stringsOf(given) : []);
   if (type === 'bool') return { ways: [numbers(type, ({ from }) => from(0, 1))], isLadder: true };
   const values = given === undefined || given.type === 'string' ? [] : numbersOf(given);
-  return isFloat(type) ? floatSpreads(type, values) : integerSpreads(type, values);
+  return isFloat(type) ? floatSpreads(type, values) : integerSpreads(type, values, isTame);
 }
 
 type FloatType = 'float16' | 'float32' | 'float64';
@@ -56,14 +62,19 @@ const RANGES: readonly (readonly [least: number, most: number])[] = [
   [0, 29_999],
 ];
 
+/** Of them, those that hardly any model minds. */
+const TAME = 3;
+
 type IntegerType = Exclude<NumericType, FloatType | 'bool'>;
 
 /** What is given is a bound: another program's index, a divisor, a count of turns. */
-function integerSpreads(type: IntegerType, values: ArrayLike<number>): Spreads {
+function integerSpreads(type: IntegerType, values: ArrayLike<number>, isTame: boolean): Spreads {
   const within = ([least, most]: readonly [number, number]): Spread =>
     numbers(type, (random) => random.from(least, most));
   const limit = type === 'int8' ? 127 : type === 'uint8' ? 255 : Number.POSITIVE_INFINITY;
-  const ranges = RANGES.map(([least, most]) => [least, Math.min(most, limit)] as const);
+  const ranges = RANGES.slice(0, isTame ? TAME : undefined).map(
+    ([least, most]) => [least, Math.min(most, limit)] as const,
+  );
   if (values.length === 0) return { ways: ranges.map(within), isLadder: true };
   const { least, most } = boundsOf(values);
   if (least < most)

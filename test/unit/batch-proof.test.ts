@@ -27,6 +27,8 @@ interface Setup {
   readonly max?: number;
   readonly tolerance?: number;
   readonly budgetMs?: number;
+  readonly rows?: number;
+  readonly isFatal?: (reason: string) => boolean;
 }
 
 /** Proves a model whose inputs are all of shape [n]. */
@@ -38,7 +40,7 @@ async function prove(compute: Model, { inputs = { x: 'float32' }, settings = {},
     axes: { inputs: axesOf(Object.keys(inputs)), outputs: axesOf(outputs) },
     max: 8,
     outputs,
-    shapes: sampleShapes({ inputs: specs, outputs: [] }, { ...model().settings, ...settings }),
+    shapes: sampleShapes({ inputs: specs, outputs: [] }, { ...model().settings, ...settings }, 'cpu'),
     run: async (request) => compute(request.inputs),
     ...rest,
   });
@@ -310,4 +312,30 @@ test('where time is up, every proof has two samples alone and together still', a
   await expect(prove(slow, { budgetMs: 0 })).resolves.toMatchObject({ samples: 2, batches: 1, largest: 2 });
   // With the test's own, and two that find out what the model takes.
   expect(runs).toBe(6);
+});
+
+test('where a prediction has more rows than one at least, samples have as many', async () => {
+  const sizes = new Set<number>();
+  const picky: Model = ({ x }) => {
+    sizes.add(elementCount(x!.dims));
+    if (elementCount(x!.dims) % 3 !== 0) throw new Error('three at a time');
+    return { y: x! };
+  };
+  await expect(prove(picky, { rows: 3, max: 9 })).resolves.toMatchObject({ largest: 3 });
+  expect([...sizes].filter((size) => size > 1).sort()).toEqual([3, 6, 9]);
+  await expect(prove(picky, { rows: 3, max: 5 })).rejects.toThrow(
+    'a prediction has 3 rows at least, so no two of them fit into a max of 5',
+  );
+});
+
+test('a failure that ends all further runs ends the proof', async () => {
+  let runs = 0;
+  const broken: Model = ({ x }) => {
+    runs += 1;
+    if (numbers(x).some((value) => value > 1)) throw new Error('illegal memory access');
+    return { y: x! };
+  };
+  const isFatal = (reason: string) => reason.includes('illegal memory access');
+  await expect(prove(broken, { inputs: { x: 'int64' }, isFatal })).rejects.toThrow('illegal memory access');
+  expect(runs).toBeLessThan(10);
 });

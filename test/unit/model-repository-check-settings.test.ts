@@ -269,3 +269,11 @@ test('an input that may be empty exists', async () => {
     /^emptyInputs: there is no input "?imge"?; did you mean "?image/,
   );
 });
+
+test('a batch holds no more samples than the dimension may have', async () => {
+  const dimensions = { batch: { max: 16 } };
+  expect(await problem({ dimensions, batch: { max: 16 } }, DIGITS)).toBeUndefined();
+  expect(await problem({ dimensions, batch: { max: 32 } }, DIGITS)).toBe(
+    'batch.max: expected at most 16, the largest size of the dimension "batch" of image, got 32',
+  );
+});
