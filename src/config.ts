@@ -193,6 +193,12 @@ const OPTIONS = {
     kind: oneOf(URGENCY_CHOICES),
     help: "Whose urgency counts: keys: that of API keys which allow it, and without keys of callers that are no browsers; trust: everybody's; ignore: nobody's",
   },
+  balancerQueue: {
+    flag: '--balancer-queue <belief>',
+    fallback: 'ignore',
+    kind: oneOf(['trust', 'ignore'] as const),
+    help: 'Whether readiness checks may say what waits in the balancer; trust it where only the balancer reaches /readyz',
+  },
   drainDelayMs: {
     flag: '--drain-delay <seconds>',
     fallback: '5',

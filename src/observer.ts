@@ -88,6 +88,9 @@ export interface Snapshot {
   readonly queueLimit: number;
   /** Rest of the running one and the estimates of all that wait, as far as they are known. */
   readonly backlogSeconds: number;
+  /** This replica's share of what waits in a balancer, and how long it would run; 0 where no balancer says so. */
+  readonly balancerQueued: number;
+  readonly balancerSeconds: number;
   readonly oldestQueuedSeconds: number;
   readonly runningSeconds: number;
   /** Since the start, the present run included; never falls. */

@@ -28,6 +28,7 @@ import { Queue } from './queue/queue.js';
 import { ModelHost } from './runner/host.js';
 import { InputMemory } from './runner/input-memory.js';
 import type { RunnerMemory, RunnerState } from './runner/runner.js';
+import { BalancerQueue } from './scaling/balancer-queue.js';
 import { OrcaReport } from './scaling/orca-report.js';
 import { BusyMeter } from './scaling/scaling.js';
 import { Signals } from './scaling/signals.js';
@@ -184,7 +185,9 @@ export async function startService(config: Config, { log, writeLine }: ServiceOu
     observer,
     clock,
   });
+  const balancerQueue = config.balancerQueue === 'trust' ? new BalancerQueue(clock) : undefined;
   const operationsOptions = {
+    balancerQueue,
     batching,
     snapshot,
     models,
@@ -282,6 +285,9 @@ export async function startService(config: Config, { log, writeLine }: ServiceOu
   function snapshot(): Snapshot {
     const line = [...queue.inOrder()];
     const nowMs = clock.nowMs();
+    const ready = whyNotReady().length === 0;
+    // It is shared among those that the balancer may choose.
+    const balancerQueued = ready ? (balancerQueue?.share ?? 0) : 0;
     const oldestMs = line.reduce((oldest, { queuedMs }) => Math.min(oldest, queuedMs), nowMs);
     return {
       receiving: ledger.receiving,
@@ -297,12 +303,14 @@ export async function startService(config: Config, { log, writeLine }: ServiceOu
       batchCheckBytes: checks.bytes,
       queueLimit: config.queueLimit,
       backlogSeconds: forecast.total.knownMs / 1000,
+      balancerQueued,
+      balancerSeconds: balancerQueued * busyMeter.typicalRunSeconds,
       oldestQueuedSeconds: (nowMs - oldestMs) / 1000,
       runningSeconds: (slot.run?.elapsedMs ?? 0) / 1000,
       slotBusySecondsTotal: busyMeter.totalSeconds,
       busyRatio: busyMeter.ratio,
       quarantinedInputs: suspects.quarantined,
-      ready: whyNotReady().length === 0,
+      ready,
       draining: admission.isDraining,
       models: models.entries.map(({ name, version = '', provider, state }) => {
         return { name, version, provider, loaded: state.kind === 'ready' };

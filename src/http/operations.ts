@@ -8,6 +8,7 @@ import type { Model } from '../model-repository/model.js';
 import type { ModelEntry, Models } from '../model-repository/models.js';
 import type { Snapshot } from '../observer.js';
 import type { Batching } from '../queue/batching.js';
+import { BALANCER_HEADER, type BalancerQueue } from '../scaling/balancer-queue.js';
 import { scalingReport } from '../scaling/scaling.js';
 import { type GuideLimits, guideOf, serverUrl } from './model-guide.js';
 
@@ -22,6 +23,8 @@ export interface OperationsOptions {
   readonly predictionsPort: () => number | undefined;
   /** What keeps this replica from being ready; empty when it is. */
   readonly whyNotReady: () => readonly string[];
+  /** Told of what a balancer says in its checks; left out, nobody is believed. */
+  readonly balancerQueue: BalancerQueue | undefined;
 }
 
 /** The event loop answers: that is all that liveness means. */
@@ -30,8 +33,9 @@ export const healthz: RequestHandler = function healthz(_request, response) {
 };
 
 /** Models loaded, runner up, not draining. Never a sign of being busy. */
-export function readyz({ whyNotReady, models }: OperationsOptions): RequestHandler {
-  return function readyz(_request, response) {
+export function readyz({ whyNotReady, models, balancerQueue }: OperationsOptions): RequestHandler {
+  return function readyz(request, response) {
+    balancerQueue?.hear(request.get(BALANCER_HEADER) ?? '');
     const reasons = whyNotReady();
     const isReady = reasons.length === 0;
     const notLoaded = models.entries.filter(({ state }) => state.kind === 'failed').map(failureText);

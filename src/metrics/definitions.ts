@@ -80,6 +80,11 @@ export const GAUGES: readonly GaugeDefinition<Snapshot>[] = [
     value: ({ queued, running }) => queued + running,
   },
   {
+    name: 'oneslot_balancer_queue',
+    help: 'Share of this replica in what waits in the balancer, as far as it says so (--balancer-queue trust).',
+    value: ({ balancerQueued }) => balancerQueued,
+  },
+  {
     name: 'oneslot_queue_bytes',
     help: 'Bytes held by receiving, waiting and running predictions.',
     value: ({ queueBytes }) => queueBytes,

@@ -3,6 +3,7 @@
 import type { Cancel, Clock } from '../clock.js';
 import type { Snapshot } from '../observer.js';
 import type { EcsTask } from './ecs-task.js';
+import { scalingReport } from './scaling.js';
 
 export interface EndedTotals {
   /** For lack of capacity. */
@@ -75,6 +76,7 @@ export class EmbeddedMetrics {
     timestamp: number,
   ): object {
     const { namespace, periodMs } = this.#options;
+    const { demand, backlogSeconds } = scalingReport(snapshot);
     const resolution = periodMs < STANDARD_PERIOD_MS ? { StorageResolution: 1 } : {};
     const metric = (Name: string, Unit: string) => ({ Name, Unit, ...resolution });
     const directive = {
@@ -93,8 +95,8 @@ export class EmbeddedMetrics {
       ClusterName: cluster,
       ...(service !== undefined && { ServiceName: service }),
       TaskId: taskId,
-      Demand: snapshot.queued + snapshot.running,
-      BacklogSeconds: round(snapshot.backlogSeconds),
+      Demand: round(demand),
+      BacklogSeconds: round(backlogSeconds),
       BusyRatio: round(snapshot.busyRatio),
       Refusals: refused,
       Failures: failed,

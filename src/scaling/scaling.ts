@@ -9,7 +9,9 @@ export interface ScalingReport {
   readonly queued: number;
   /** In the present run. */
   readonly running: number;
-  /** queued + running: what replicas are needed for. */
+  /** This replica's share of what waits in a balancer that keeps the queue; a fraction where it is shared. */
+  readonly balancerQueued: number;
+  /** queued + running + balancerQueued: what replicas are needed for. */
   readonly demand: number;
   /** Predicted time until all of the demand is served, as far as it is known. */
   readonly backlogSeconds: number;
@@ -23,16 +25,22 @@ export interface ScalingReport {
 /**
  * What receives is no demand yet: it may still be refused for its content, and a slow upload must not start machines.
  *
- * @returns the answer of GET /scaling; `demand` is the gauge oneslot_demand
+ * @returns the answer of GET /scaling; the gauge oneslot_demand is `demand` without what waits in a balancer
  */
 export function scalingReport(snapshot: Snapshot): ScalingReport {
-  const { queued, running, backlogSeconds, oldestQueuedSeconds, busyRatio, ready, draining } = snapshot;
-  const demand = queued + running;
-  return { queued, running, demand, backlogSeconds, oldestQueuedSeconds, busyRatio, ready, draining };
+  const { queued, running, balancerQueued, oldestQueuedSeconds, busyRatio, ready, draining } = snapshot;
+  const demand = queued + running + balancerQueued;
+  const backlogSeconds = snapshot.backlogSeconds + snapshot.balancerSeconds;
+  return {
+    ...{ queued, running, balancerQueued, demand, backlogSeconds },
+    ...{ oldestQueuedSeconds, busyRatio, ready, draining },
+  };
 }
 
 const CELL_MS = 1_000;
 const CELLS = 60;
+/** A typical run is the mean of the last ones, about so many. */
+const TYPICAL_RUNS = 100;
 
 /**
  * How long the slot was in use, in all and lately. It is told of the runs' own times, which are a little behind the
@@ -47,6 +55,9 @@ export class BusyMeter {
   #untilMs = 0;
   #totalMs = 0;
   #isBusy = false;
+  #runs = 0;
+  #runStartedMs = 0;
+  #meanRunMs = 0;
 
   constructor(clock: Pick<Clock, 'nowMs'>) {
     this.#clock = clock;
@@ -57,18 +68,26 @@ export class BusyMeter {
   started(atMs: number = this.#clock.nowMs()): void {
     this.#advance(atMs);
     this.#isBusy = true;
+    this.#runStartedMs = atMs;
   }
 
   /** @param atMs monotonic time at which the run ended */
   ended(atMs: number = this.#clock.nowMs()): void {
     this.#advance(atMs);
     this.#isBusy = false;
+    this.#runs++;
+    this.#meanRunMs += (atMs - this.#runStartedMs - this.#meanRunMs) / Math.min(this.#runs, TYPICAL_RUNS);
   }
 
   /** Since the start, the present run included; never falls. */
   get totalSeconds(): number {
     this.#advance(this.#clock.nowMs());
     return this.#totalMs / 1000;
+  }
+
+  /** How long a run takes, of whatever model; 0 before the first one has ended. */
+  get typicalRunSeconds(): number {
+    return Math.max(0, this.#meanRunMs) / 1000;
   }
 
   /** Share of the last minute that the slot was in use, 0…1; of the time since the start where that is shorter. */

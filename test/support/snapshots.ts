@@ -17,6 +17,8 @@ export function snapshotOf(present: Partial<Snapshot> = {}): Snapshot {
     batchCheckBytes: 0,
     queueLimit: 64,
     backlogSeconds: 0,
+    balancerQueued: 0,
+    balancerSeconds: 0,
     oldestQueuedSeconds: 0,
     runningSeconds: 0,
     slotBusySecondsTotal: 0,

@@ -20,6 +20,7 @@ describe('the scaling report', () => {
     expect(report).toEqual({
       queued: 4,
       running: 2,
+      balancerQueued: 0,
       demand: 6,
       backlogSeconds: 30,
       oldestQueuedSeconds: 9,
@@ -27,6 +28,12 @@ describe('the scaling report', () => {
       ready: true,
       draining: true,
     });
+  });
+
+  test('what waits in the balancer is demand and backlog too', () => {
+    const balanced = { balancerQueued: 2.5, balancerSeconds: 15 };
+    const report = scalingReport(snapshotOf({ running: 1, backlogSeconds: 4, ...balanced }));
+    expect(report).toMatchObject({ queued: 0, balancerQueued: 2.5, demand: 3.5, backlogSeconds: 19 });
   });
 
   test('bodies that still arrive are no demand', () => {
@@ -153,4 +160,20 @@ describe('the busy meter', () => {
     clock.advance(1);
     expect(meter.totalSeconds).toBeCloseTo(0.013, 9);
   });
+});
+
+test('a typical run is the mean of the last ones, and unknown before the first', () => {
+  const clock = new ManualClock();
+  const meter = new BusyMeter(clock);
+  const run = (ms: number) => {
+    meter.started();
+    clock.advance(ms);
+    meter.ended();
+  };
+  expect(meter.typicalRunSeconds).toBe(0);
+  run(2_000);
+  run(4_000);
+  expect(meter.typicalRunSeconds).toBe(3);
+  for (let count = 0; count < 1_000; count++) run(500);
+  expect(meter.typicalRunSeconds).toBeCloseTo(0.5, 2);
 });

@@ -26,6 +26,9 @@ export async function checkDemand(context: Context, balancer: Balancer, replicas
   await report.check('what waits in HAProxy is demand and backlog, and is counted once', () =>
     checkQueue(prometheus!, balancer, replicas),
   );
+  await report.check('HAProxy tells the replicas, whose /scaling adds up to the same', () =>
+    checkShares(balancer, replicas),
+  );
 }
 
 /** As shipped, but for addresses and for scrapes each second, with windows that are as much shorter. */
@@ -77,4 +80,20 @@ async function says(prometheus: Prometheus, query: string, wanted: number): Prom
     () => prometheus.value(query),
     (value) => value === wanted,
   );
+}
+
+/** As KEDA's metrics-api scaler adds up, and CloudWatch averages. */
+async function checkShares(balancer: Balancer, replicas: Replicas): Promise<string> {
+  const endless = Array.from({ length: REPLICAS }, () => leavable(balancer.url));
+  await replicas.running(...Array<number>(REPLICAS).fill(1));
+  const waiting = Array.from({ length: WAITING }, () => callsRightly(balancer.url, { seed: 1 }));
+  const demand = async (): Promise<number> => {
+    const reports = await Promise.all(replicas.all.map(async (each) => (await each.get('/scaling')).body));
+    return reports.reduce((sum, report) => sum + Number(report.demand), 0);
+  };
+  await eventually('the sum of demand', demand, (sum) => Math.abs(sum - REPLICAS - WAITING) < 1e-6);
+  await leaveAll(endless);
+  await Promise.all(waiting);
+  await eventually('the sum of demand', demand, (sum) => sum === 0);
+  return `demand ${REPLICAS + WAITING}`;
 }

@@ -72,7 +72,8 @@ export class Replicas {
 
   async #start(index: number, port: number): Promise<void> {
     const address = ['--host', `127.0.0.${11 + index}`, '--port', String(port)];
-    const args = [...address, '--queue-limit', String(QUEUE_LIMIT), '--log-level', 'info'];
+    const limits = ['--queue-limit', String(QUEUE_LIMIT), '--balancer-queue', 'trust'];
+    const args = [...address, ...limits, '--log-level', 'info'];
     const replica = await startOneslot({ models: this.#models, args });
     track(replica.child);
     this.all[index] = replica;
