@@ -14,6 +14,7 @@ import type { SharedMemory } from '../shared-memory.js';
 import type { Tensor, Tensors } from '../tensor.js';
 import { type Death, deathOf, oomKills } from './death.js';
 import type { Block, InputMemory } from './input-memory.js';
+import { LastWords } from './last-words.js';
 import {
   decodeFrame,
   encodeFrame,
@@ -91,7 +92,7 @@ export class Runner {
   /** Of the machine, as it was started. */
   #oomKills: number | undefined;
   /** The last lines that it wrote since its present run began, or its load. They may quote what a caller sent. */
-  #lastWords: string[] = [];
+  readonly #lastWords = new LastWords();
   /** The model whose load goes on; what it is said to have died of, where that is known already. */
   #loading: { readonly model: string; failure?: LoadFailure } | undefined;
   /** What was last told of each model that has loaded, in any process. */
@@ -172,7 +173,7 @@ export class Runner {
   #spawn(attempts: number, failure: string | undefined): void {
     this.#killReason = undefined;
     this.#oomKills = oomKills();
-    this.#lastWords = [];
+    this.#lastWords.clear();
     this.#loading = undefined;
     this.#state = {
       kind: 'starting',
@@ -207,7 +208,7 @@ export class Runner {
     socket.on('error', () => {});
     this.#relayOutput(child.stdout!);
     this.#relayOutput(child.stderr!);
-    child.on('error', (error) => this.#note(error.message));
+    child.on('error', (error) => this.#lastWords.add(error.message));
     // 'close' comes after the last byte was read, 'exit' might come before it.
     child.on('close', (code, signal) => this.#gone(code, signal));
   }
@@ -219,20 +220,14 @@ export class Runner {
   #relayOutput(stream: Readable): void {
     createInterface({ input: stream }).on('line', (text) => {
       if (text === RUN_HAS_FAILED) {
-        this.#lastWords = [];
+        this.#lastWords.clear();
         return;
       }
       // ONNX Runtime colours its lines even where nobody sees it.
       const line = stripVTControlCharacters(text);
-      this.#note(line);
+      this.#lastWords.add(line);
       this.#options.log.warn({ runner: line.slice(0, 2000) }, 'runner output');
     });
-  }
-
-  /** Keeps the last lines the runner wrote: they tell what it died of. */
-  #note(line: string): void {
-    this.#lastWords.push(line.slice(0, 500));
-    if (this.#lastWords.length > 5) this.#lastWords.shift();
   }
 
   #send(message: ToRunner, tensors: Tensors = {}): void {
@@ -254,7 +249,7 @@ export class Runner {
     switch (message.kind) {
       case 'loading':
         this.#loading = { model: message.model };
-        this.#lastWords = [];
+        this.#lastWords.clear();
         this.#watchLoad();
         listener.loading(message.model);
         break;
@@ -273,11 +268,11 @@ export class Runner {
         this.#release(message.ids);
         break;
       case 'started':
-        this.#lastWords = [];
+        this.#lastWords.clear();
         listener.started(message);
         break;
       case 'ended':
-        this.#lastWords = [];
+        this.#lastWords.clear();
         this.#release(message.results.map(({ id }) => id));
         listener.ended(message, byPrediction(tensors));
         break;
@@ -334,7 +329,7 @@ export class Runner {
     const death = deathOf(code, signal, this.#oomKills);
     const isLoad = was.kind === 'starting' || this.#loading !== undefined;
     const reason = this.#killReason ?? (isLoad ? 'load_failed' : 'crashed');
-    const words = this.#lastWords;
+    const words = this.#lastWords.telling;
     this.#options.log.warn({ reason, code, signal, ...(words.length > 0 && { words }) }, 'runner gone');
     this.#pinOnModel(death.how);
     if (was.kind === 'starting') this.#backOff(was.attempts + 1, this.#startFailure(death.how));
@@ -346,7 +341,7 @@ export class Runner {
   #pinOnModel(how: string): void {
     if (this.#loading === undefined) return;
     const told = `the runner ${how} while it loaded this model`;
-    const reason = [told, ...this.#lastWords].join('\n');
+    const reason = [told, ...this.#lastWords.telling].join('\n');
     const { model, failure = { reason, told, isPermanent: false } } = this.#loading;
     this.#options.listener.modelFailed(model, failure, { endedRunner: true });
   }
@@ -355,7 +350,7 @@ export class Runner {
     if (this.#loading !== undefined) return `it ended as it loaded ${this.#loading.model}`;
     if (this.#killReason === 'load_timeout')
       return `it did not begin to load within --load-timeout, ${this.#options.loadTimeoutMs / 1000} s`;
-    return [`it ${how} before it began to load`, ...this.#lastWords].join('\n');
+    return [`it ${how} before it began to load`, ...this.#lastWords.telling].join('\n');
   }
 
   #backOff(attempts: number, failure: string): void {

@@ -85,6 +85,20 @@ describe('a model whose load ends the runner', () => {
   });
 });
 
+test('a runner that throws before it loads anything is told by its error, not by the stack below', async () => {
+  const models = await makeFolder();
+  await ship(models, 'burn');
+  const program = "if(process.argv[1].endsWith('runner-main.js'))throw%20new%20TypeError('the_cause')";
+  const env = { NODE_OPTIONS: `--import data:text/javascript,${program}` };
+  await using oneslot = await startOneslot({ models, env, ready: false });
+  const reasons: string = await until(async () => {
+    const { body } = await oneslot.get('/readyz');
+    return /the_cause/.test(body.reasons) && body.reasons.join();
+  });
+  expect(reasons).toMatch(/TypeError: the_cause$/);
+  expect((await oneslot.get('/healthz')).status).toBe(200);
+});
+
 describe('once the server has served, a model whose files are broken as the runner is replaced', () => {
   async function servesTwo(): Promise<{ models: string; file: string; oneslot: Oneslot }> {
     const models = await makeFolder();

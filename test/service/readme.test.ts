@@ -50,5 +50,5 @@ test('its two commands are those that npm and .ci/run know', () => {
   expect(README).toContain('```sh\nnpm ci && npm test\n```');
   expect(readFileSync(`${PROJECT}.ci/run`, 'utf8')).toMatch(/^npm ci && npm test$/m);
   const { scripts } = JSON.parse(readFileSync(`${PROJECT}package.json`, 'utf8'));
-  expect(scripts.start).toContain('main.js serve');
+  expect(scripts.start).toBe('node scripts/start.js serve');
 });
