@@ -35,7 +35,7 @@ test('requests on the page are whole', async () => {
 
 test('answers on the page are JSON', () => {
   const answers = [...page.matchAll(/```json\n([^`]+)```/g)].map(([, text]) => JSON.parse(text!));
-  expect(answers.map(({ model }) => model)).toEqual(['digits', 'pets', 'face-detector', 'digits']);
+  expect(answers.map(({ model }) => model)).toEqual(['digits', 'pets', 'face-detector', 'digits', 'digits']);
 });
 
 test('the error on the page is the one that comes', () => {
