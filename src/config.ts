@@ -211,6 +211,18 @@ const OPTIONS = {
     kind: seconds(0, 7 * DAY_S),
     help: 'Then, time to serve what was admitted; what can not be served in it is refused at once',
   },
+  maxConnections: {
+    flag: '--max-connections <n>',
+    fallback: '10000',
+    kind: integer(1, 1_000_000),
+    help: 'Connections that may be open, fewer where the limit of open files leaves less; for one more the longest idle is closed',
+  },
+  sendTimeoutMs: {
+    flag: '--send-timeout <seconds>',
+    fallback: '60',
+    kind: seconds(0.001, DAY_S),
+    help: 'An answer of which its caller takes nothing for so long ends the connection',
+  },
   keepAliveTimeoutMs: {
     flag: '--keep-alive-timeout <seconds>',
     fallback: '905',

@@ -101,6 +101,12 @@ export const ERRORS = {
     outcome: 'refused',
     title: 'The queue holds as many bytes as it may',
   },
+  too_many_connections: {
+    status: 503,
+    retryable: true,
+    outcome: 'refused',
+    title: 'As many connections are open as may be',
+  },
   deadline_unattainable: {
     status: 503,
     retryable: true,

@@ -105,6 +105,10 @@ async function serve(parsed: Record<string, unknown>): Promise<void> {
     process.exit(code);
   };
   const crash = (error: unknown): void => {
+    if (isRefusedBySystem(error)) {
+      log.error({ err: error }, 'the operating system refused something; the server goes on without it');
+      return;
+    }
     log.fatal({ err: error }, 'oneslot failed and ends; this is a bug');
     void exit(EXIT_FAILED);
   };
@@ -123,6 +127,15 @@ async function serve(parsed: Record<string, unknown>): Promise<void> {
     await service.stop();
     await exit(EXIT_FAILED);
   });
+}
+
+/**
+ * Errors of system calls are handled where the calls are made. One that was forgotten there costs whoever needed it, and
+ * not all others their places.
+ */
+function isRefusedBySystem(error: unknown): boolean {
+  const { syscall, errno, code } = (error ?? {}) as NodeJS.ErrnoException;
+  return (typeof syscall === 'string' && typeof errno === 'number') || code === 'ERR_WORKER_INIT_FAILED';
 }
 
 /** Whoever asks a second time has no patience left. */
@@ -145,8 +158,12 @@ function handleSignals(service: Service, log: Logger, exit: (code: number) => Pr
       await exit(EXIT_FAILED);
     }
   };
+  const onFailure = async (err: unknown): Promise<void> => {
+    log.fatal({ err }, 'oneslot could not drain, and ends');
+    await exit(EXIT_FAILED);
+  };
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const)
-    process.on(signal, (name) => void onSignal(name));
+    process.on(signal, (name) => void onSignal(name).catch(onFailure));
 }
 
 /** A drain may take minutes, and whoever pressed Ctrl-C sees nothing happen. */

@@ -9,6 +9,8 @@ import { drain } from './drain.js';
 import { Estimator } from './estimator/estimator.js';
 import { ApiKeys } from './http/api-keys.js';
 import { createAdminApp, createApp, type Routes } from './http/app.js';
+import { connectionBudget } from './http/connection-budget.js';
+import { EXTRA_CONNECTIONS } from './http/connections.js';
 import { metricsPage } from './http/metrics-page.js';
 import * as operations from './http/operations.js';
 import { predictHandler } from './http/predict.js';
@@ -71,6 +73,9 @@ export interface ServiceOutput {
 
 /** Of a Spot instance's last two minutes, what answers need to be sent and processes to end. */
 const SPOT_SPARE_MS = 10_000;
+
+/** File descriptors that the admin port has to itself, so that probes there are answered whatever callers do. */
+const ADMIN_CONNECTIONS = 32;
 
 /** A process that can't end, in a driver that hangs, must not keep the server from ending. */
 const LAST_PROCESSES_MS = 3000;
@@ -222,9 +227,10 @@ export async function startService(config: Config, { log, writeLine }: ServiceOu
     model: operations.modelDetails(operationsOptions),
   };
 
-  const { host, port, adminPort, keepAliveTimeoutMs } = config;
+  const { host, port, adminPort, keepAliveTimeoutMs, maxConnections, sendTimeoutMs } = config;
   // Node's own time-out is only a net below ours, which can say what was missing.
-  const server = { host, keepAliveTimeoutMs, requestTimeoutMs: uploadTimeoutMs + 10_000 };
+  const requestTimeoutMs = uploadTimeoutMs + 10_000;
+  const server = { host, keepAliveTimeoutMs, requestTimeoutMs, sendTimeoutMs, log };
   const { targetBacklogMs } = config;
   const orcaReport = new OrcaReport({ clock, snapshot, totals: () => metrics.totals, targetBacklogMs });
   const app = {
@@ -235,11 +241,16 @@ export async function startService(config: Config, { log, writeLine }: ServiceOu
   const listening = await listen(createApp(routes, { ...app, withAdmin: adminPort === undefined }), {
     ...server,
     port,
+    maxConnections: connectionBudget({ maxConnections, others: EXTRA_CONNECTIONS + ADMIN_CONNECTIONS }),
   });
   const admin =
     adminPort === undefined
       ? undefined
-      : await listen(createAdminApp(routes, app), { ...server, port: adminPort });
+      : await listen(createAdminApp(routes, app), {
+          ...server,
+          port: adminPort,
+          maxConnections: () => ADMIN_CONNECTIONS - EXTRA_CONNECTIONS,
+        });
   const url = urlOf(listening);
   const adminUrl = urlOf(admin ?? listening);
   log.info({ url, adminUrl, models: models.names }, 'listening');

@@ -13,9 +13,6 @@ export interface AnswerOptions {
   readonly headers: PredictHeaders;
 }
 
-/** An answer of which its caller takes nothing for so long is given up: it would be held for ever. */
-const STALLED_MS = 60_000;
-
 export async function sendAnswer(
   exchange: Exchange,
   outputs: Tensors,
@@ -31,7 +28,6 @@ export async function sendAnswer(
   else if (exchange.events === undefined) sendBody(exchange, own, body);
   else exchange.events.end('result', bufferOf(body).toString('utf8'));
   exchange.isSent = true;
-  endUnread(exchange);
 }
 
 interface Encoded {
@@ -71,7 +67,6 @@ async function streamBody(
   pieces: AsyncIterable<Uint8Array>,
 ): Promise<void> {
   const { response, events } = exchange;
-  response.setTimeout(STALLED_MS, () => response.destroy());
   if (events === undefined) {
     for (const name in headers) response.setHeader(name, headers[name]!);
     response.setHeader('Server-Timing', serverTiming(exchange));
@@ -99,8 +94,3 @@ function drained(response: Response): Promise<void> {
 const ONE_WRITE_BYTES = 16 * 1024;
 
 const bufferOf = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-
-function endUnread({ response }: Exchange): void {
-  // Mostly the kernel has taken all of it by now.
-  if (response.writableLength > 0) response.setTimeout(STALLED_MS, () => response.destroy());
-}

@@ -22,6 +22,7 @@ import { acceptedTypes, answerTypeFor } from './accept.js';
 import { sendAnswer } from './answer.js';
 import type { ApiKeys, Client as ClientOfKey } from './api-keys.js';
 import { ClientLeft, promisedBytes } from './body.js';
+import { isExtra } from './connections.js';
 import { EventStream } from './events.js';
 import { type Exchange, logEnd, modelNameOf, type PredictHeaders, serverTiming } from './exchange.js';
 import { problemOf, sendProblem } from './problem.js';
@@ -71,6 +72,7 @@ export function predictHandler(options: PredictOptions) {
 }
 
 async function exchangeAnswer(exchange: Exchange, options: PredictOptions): Promise<void> {
+  if (isExtra(exchange.request)) throw tooManyConnections();
   const headers = readHeaders(exchange.request, options);
   const prediction = admit(exchange, headers, options);
   exchange.prediction = prediction;
@@ -97,6 +99,15 @@ function watchAnswer(exchange: Exchange, prediction: Prediction, options: Predic
     prediction.leave();
     if (exchange.isSent) logEnd(exchange, options);
   });
+}
+
+/** How soon it may be worth trying again: connections come and go. */
+const CONNECTION_RETRY_MS = 1000;
+
+function tooManyConnections(): ServiceError {
+  const message =
+    'as many connections are open and busy as may be (--max-connections, or the limit of open files of the process)';
+  return new ServiceError('too_many_connections', message, { retryAfterMs: CONNECTION_RETRY_MS });
 }
 
 function readHeaders(

@@ -11,6 +11,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Express, Request } from 'express';
 import { ServiceError } from '../errors.js';
+import type { Logger } from '../log.js';
 import { expectsContinue } from './body.js';
 import { Connections } from './connections.js';
 import { frontOf, type RequestListener } from './front.js';
@@ -23,6 +24,11 @@ export interface ServerOptions {
   readonly port: number;
   /** Must outlast a balancer's idle time, or it meets a connection that was just closed and answers 502. */
   readonly keepAliveTimeoutMs: number;
+  /** How many connections may be open. */
+  readonly maxConnections: () => number;
+  /** An answer of which nothing is taken for so long is given up. */
+  readonly sendTimeoutMs: number;
+  readonly log: Pick<Logger, 'warn'>;
   /** Node's own guard for the whole request; ours for the body comes first and can explain itself. */
   readonly requestTimeoutMs: number;
 }
@@ -51,7 +57,8 @@ export interface Listening {
 
 /** Rejects when the address can't be listened on. */
 export async function listen(app: Express, options: ServerOptions): Promise<Listening> {
-  const connections = new Connections(frontOf(app));
+  const { maxConnections, sendTimeoutMs, log } = options;
+  const connections = new Connections(frontOf(app), { open: maxConnections, sendTimeoutMs });
   const front: RequestListener = (request, response) => connections.handle(request, response);
   const server = createServer(
     {
@@ -72,7 +79,10 @@ export async function listen(app: Express, options: ServerOptions): Promise<List
   });
   // Any other expectation may be passed over (RFC 9110, 10.1.1); Node would answer 417 without a word.
   server.on('checkExpectation', front);
-  server.on('clientError', answerClientError);
+  server.on('clientError', (error, socket) => {
+    // What follows a whole request must not break into its answer.
+    if (!connections.closeAfterAnswer(socket as Socket)) answerClientError(error, socket as Socket);
+  });
   server.on('connect', refuseConnect);
   server.on('connection', (socket) => connections.add(socket));
   // What server.close() begins with. Node would take connections for idle whose answers are still on their way.
@@ -81,6 +91,8 @@ export async function listen(app: Express, options: ServerOptions): Promise<List
     server.once('error', reject);
     server.listen(options.port, options.host, () => {
       server.off('error', reject);
+      // The system refuses a connection: none of those that are open, and not the last one that comes.
+      server.on('error', (err) => log.warn({ err }, 'a connection could not be accepted'));
       resolve();
     });
   });

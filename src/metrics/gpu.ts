@@ -92,9 +92,6 @@ export class NvidiaSmi implements GpuSource {
 
   #watch(child: SmiProcess): void {
     this.#child = child;
-    child.unref();
-    (child.stdout as Socket).unref();
-    child.stdout.setEncoding('utf8').on('data', (text: string) => this.#hear(text));
     child.once('error', (error: NodeJS.ErrnoException) => {
       if (error.code === 'ENOENT') this.#over('nvidia-smi is not on the PATH', Number.POSITIVE_INFINITY);
       else this.#over(error.message);
@@ -102,6 +99,11 @@ export class NvidiaSmi implements GpuSource {
     child.once('close', (code, signal) => {
       this.#over(`nvidia-smi ended with ${code ?? signal}: ${JSON.stringify(this.#lastWords.slice(0, 200))}`);
     });
+    // The system did not start it, and may have had no pipes for it either: the error follows.
+    if (child.pid === undefined) return;
+    child.unref();
+    (child.stdout as Socket).unref();
+    child.stdout.setEncoding('utf8').on('data', (text: string) => this.#hear(text));
   }
 
   #hear(text: string): void {

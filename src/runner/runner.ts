@@ -1,10 +1,9 @@
 // The server's hold on its runner process: start, hand over, kill, replace. Holds no predictions, only their names.
 
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import type { Socket } from 'node:net';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
-import { fileURLToPath } from 'node:url';
 import { stripVTControlCharacters } from 'node:util';
 import { monotonicMs } from '../clock.js';
 import type { Logger } from '../log.js';
@@ -30,8 +29,7 @@ import {
   SOCKET_FD,
   type ToRunner,
 } from './protocol.js';
-
-const RUNNER_MAIN = fileURLToPath(new URL('./runner-main.js', import.meta.url));
+import { startProcess } from './runner-process.js';
 
 /** A runner that fails to load is started again after 0.1 s, 0.2 s, … 30 s: a broken model must not burn a core. */
 const BACKOFF_FIRST_MS = 100;
@@ -182,12 +180,8 @@ export class Runner {
       ...(failure !== undefined && { failure }),
     };
     const { memory } = this.#options;
-    const child = spawn(process.execPath, [RUNNER_MAIN], {
-      stdio: ['ignore', 'pipe', 'pipe', 'pipe', memory?.shared.fd ?? 'ignore'],
-      // In a process group of its own: Ctrl-C is for the server, which drains first.
-      detached: true,
-      env: { ORT_DISABLE_TELEMETRY: '1', ...process.env },
-    });
+    const child = startProcess(memory?.shared.fd, (error) => this.#notStarted(error));
+    if (child === undefined) return;
     this.#child = child;
     this.#listen(child);
     // They are looked at while the process starts.
@@ -196,6 +190,12 @@ export class Runner {
     });
     this.#watchLoad();
     this.#options.log.info({ pid: child.pid, attempt: attempts + 1 }, 'runner starting');
+  }
+
+  #notStarted({ message }: Error): void {
+    if (this.#state.kind !== 'starting') return;
+    this.#backOff(this.#state.attempts + 1, `the system did not start it: ${message}`);
+    this.#options.listener.lost('load_failed', { how: 'could not be started', isFromOutside: true });
   }
 
   #listen(child: ChildProcess): void {

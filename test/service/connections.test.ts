@@ -1,8 +1,12 @@
 // Connections: what is asked on them beside plain requests, and what becomes of those that do nothing.
 
+import { copyFile, mkdtemp, rename, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { descriptorsOf } from '../support/descriptors.js';
-import { type Oneslot, startOneslot } from '../support/oneslot.js';
+import { burn, ENDLESS } from '../support/burns.js';
+import { descriptorsOf, setDescriptorLimit } from '../support/descriptors.js';
+import { type Oneslot, openBooks, startOneslot } from '../support/oneslot.js';
 import { RawConnection } from '../support/raw-http.js';
 import { until } from '../support/until.js';
 
@@ -62,4 +66,110 @@ describe('a request for another protocol', () => {
       expect(await connection.hears('"code"')).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
     }
   });
+});
+
+const DIGIT = { image: [Array.from({ length: 8 }, () => Array(8).fill(0))] };
+
+/** An open connection that had an answer already. */
+async function keptConnection(oneslot: Oneslot): Promise<RawConnection> {
+  const connection = await RawConnection.open(oneslot.url);
+  connection.send('GET /healthz HTTP/1.1\r\nHost: test\r\n\r\n');
+  await connection.hears('alive');
+  return connection;
+}
+
+async function openMany(count: number, oneslot: Oneslot, text = ''): Promise<AsyncDisposable> {
+  const all: RawConnection[] = [];
+  for (let i = 0; i < count; i++) {
+    const connection = await RawConnection.open(oneslot.url);
+    connection.send(text);
+    all.push(connection);
+  }
+  return {
+    async [Symbol.asyncDispose]() {
+      for (const connection of all) connection[Symbol.dispose]();
+    },
+  };
+}
+
+describe('with few file descriptors', () => {
+  const GET = 'GET /healthz HTTP/1.1\r\nHost: test\r\n\r\n';
+
+  test.each([
+    ['say nothing', ''],
+    ['stop in their headers', 'GET /healthz HTTP/1.1\r\nHost: te'],
+    ['are kept open', GET],
+    ['stop in their second request', `${GET}POST /predict/dig`],
+  ])('hundreds of connections that %s are closed for those who come later', async (_, text) => {
+    await using oneslot = await startOneslot({ maxDescriptors: 256 });
+    await using _idle = await openMany(300, oneslot, text);
+    for (let i = 0; i < 5; i++) {
+      using probe = await RawConnection.open(oneslot.url);
+      probe.send(GET);
+      await probe.hears('alive');
+    }
+    // And a runner can be replaced.
+    process.kill(oneslot.runnerPid!, 'SIGKILL');
+    await until(() => oneslot.logged('runner up').length === 2);
+    expect((await oneslot.predict('digits', DIGIT)).status).toBe(200);
+    expect(descriptorsOf(oneslot.pid)).toBeLessThan(256);
+  });
+
+  test('a runner that can not be started is tried again, and whoever waits for it is served', async () => {
+    await using oneslot = await startOneslot();
+    const running = burn(oneslot, 8000);
+    await oneslot.running();
+    const waiting = burn(oneslot, 3, { seed: 2 });
+    await oneslot.queued(1);
+    const agent = await keptConnection(oneslot);
+    setDescriptorLimit(oneslot.pid, descriptorsOf(oneslot.pid));
+    process.kill(oneslot.runnerPid!, 'SIGKILL');
+    expect((await running).body.code).toBe('runner_crashed');
+    await oneslot.logs(({ failure }) => /EMFILE/.test(String(failure)));
+    agent.send('GET /readyz HTTP/1.1\r\nHost: test\r\n\r\n');
+    expect(await agent.hears('"reasons"')).toContain('EMFILE');
+    setDescriptorLimit(oneslot.pid, 1024);
+    expect((await waiting).body.outputs.checksum).toBe(523341);
+  });
+});
+
+test('a program that is not there any more is a failed start of the runner, and tried again', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'oneslot-node-'));
+  const node = join(folder, 'node');
+  await copyFile(process.execPath, node);
+  await using oneslot = await startOneslot({ node });
+  await rename(node, `${node}-away`);
+  process.kill(oneslot.runnerPid!, 'SIGKILL');
+  await oneslot.logs(({ failure }) => /ENOENT/.test(String(failure)));
+  expect((await oneslot.get('/readyz')).body.reasons.join()).toContain('ENOENT');
+  await rename(`${node}-away`, node);
+  await until(() => oneslot.isReady());
+  expect((await oneslot.predict('digits', DIGIT)).status).toBe(200);
+  await rm(folder, { recursive: true });
+});
+
+test('with every connection busy, probes are answered and predictions are refused', async () => {
+  await using oneslot = await startOneslot({ args: ['--max-connections', '8'] });
+  const body = JSON.stringify({ inputs: { iterations: [ENDLESS] } });
+  const busy: RawConnection[] = [];
+  for (let i = 0; i < 8; i++) {
+    const connection = await RawConnection.open(oneslot.url);
+    connection.sendHead('/predict/burn', { 'Content-Length': body.length });
+    connection.send(body);
+    busy.push(connection);
+  }
+  await until(async () => (await oneslot.metric('oneslot_demand')) === 8);
+  for (let i = 0; i < 20; i++) {
+    using probe = await RawConnection.open(oneslot.url);
+    probe.send('GET /healthz HTTP/1.1\r\nHost: test\r\n\r\n');
+    expect(await probe.hears('alive')).toMatch(/^connection: close\r$/im);
+    await probe.closed();
+  }
+  const refused = await oneslot.predict('digits', DIGIT);
+  expect(refused).toMatchObject({ status: 503, body: { code: 'too_many_connections', retryable: true } });
+  expect(refused.headers.get('retry-after')).toBe('1');
+  expect(await oneslot.metric('oneslot_demand')).toBe(8);
+  for (const connection of busy) connection.reset();
+  await until(async () => (await oneslot.metric('oneslot_demand')) === 0);
+  expect(openBooks(await oneslot.metrics())).toBe(0);
 });

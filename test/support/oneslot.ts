@@ -27,6 +27,10 @@ export interface StartOptions {
   readonly host?: string | undefined;
   /** Wait until the models are loaded. @default true */
   readonly ready?: boolean;
+  /** File descriptors that the process may have (`ulimit -n`). @default as many as this process */
+  readonly maxDescriptors?: number;
+  /** The program that runs it. @default the Node that runs the tests */
+  readonly node?: string;
 }
 
 /** A prediction's answer, its body parsed. */
@@ -139,6 +143,8 @@ export async function startOneslot({
   args = [],
   env = {},
   ready = true,
+  maxDescriptors,
+  node = process.execPath,
   ...others
 }: StartOptions = {}): Promise<Oneslot> {
   const host = 'host' in others ? others.host : '127.0.0.1';
@@ -149,7 +155,9 @@ export async function startOneslot({
     '--models',
     models ?? `${PROJECT}models`,
   ];
-  const child = spawn(process.execPath, [MAIN, 'serve', ...defaults, ...args], {
+  const limit = maxDescriptors === undefined ? '' : `ulimit -n ${maxDescriptors}; `;
+  const command = [node, MAIN, 'serve', ...defaults, ...args];
+  const child = spawn('/bin/sh', ['-c', `${limit}exec "$0" "$@"`, ...command], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, ...NO_PLATFORM, ...env },
   });

@@ -33,6 +33,11 @@ export class RawConnection implements Disposable {
     this.#socket.pause();
   }
 
+  /** Takes the next piece of what has come, and no more. */
+  readAWhile(): void {
+    this.#socket.once('data', () => this.#socket.pause()).resume();
+  }
+
   startReading(): void {
     this.#socket.resume();
   }

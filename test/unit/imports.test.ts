@@ -31,7 +31,15 @@ const FLOORS: readonly (readonly string[])[] = [
   ['json'],
   ['workload.ts', 'nearest.ts'],
   ['errors.ts', 'files.ts'],
-  ['tensor.ts', 'clock.ts', 'memory.ts', 'shared-memory.ts', 'process-end.ts', 'cpu-limit.ts'],
+  [
+    'tensor.ts',
+    'clock.ts',
+    'memory.ts',
+    'shared-memory.ts',
+    'process-end.ts',
+    'descriptors.ts',
+    'cpu-limit.ts',
+  ],
 ];
 
 /** Package → the only place that imports it at run time. */
