@@ -45,11 +45,25 @@ export function checkJson<Schema extends z.ZodType>(
   value: unknown,
   { file, showValues = true }: CheckOptions,
 ): z.output<Schema> {
+  refuseProto(value, [], file);
   const result = schema.safeParse(value, { reportInput: true, error: expectationOf });
   if (result.success) return result.data;
   const show = showValues ? shown : typeShown;
   const problems = result.error.issues.map((issue) => problemOf(issue, [], show));
   throw new Error(`${file}: ${problems.join('; ')}`);
+}
+
+/** Names of inputs and dimensions are keys at most so deep. */
+const NAMES_DEPTH = 3;
+
+/** Records of zod leave it out without a word; where keys are known, it is as wrong as any other. */
+function refuseProto(value: unknown, path: readonly string[], file: string): void {
+  if (typeof value !== 'object' || value === null || path.length === NAMES_DEPTH) return;
+  for (const [key, inner] of Object.entries(value)) {
+    if (key === '__proto__' && path.length > 0)
+      throw new Error(`${file}: ${pathShown(path)}: nothing can be said here of what is called "__proto__"`);
+    if (!Array.isArray(inner)) refuseProto(inner, [...path, key], file);
+  }
 }
 
 type Issue = z.core.$ZodIssue;

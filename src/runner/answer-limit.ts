@@ -23,7 +23,7 @@ const STRING_FRAME_BYTES = 3;
 export function takeOutputs(fetched: Fetched, names: readonly string[], maxBytes: number): Tensors {
   const least = sizesOf(names, (name) => leastBytes(fetched[name]!));
   if (sum(least) > maxBytes) throw refused(fetched, least, maxBytes);
-  const tensors: Record<string, Tensors[string]> = {};
+  const tensors: Record<string, Tensors[string]> = Object.create(null);
   for (const name of names) tensors[name] = ours(fetched, name, { least, maxBytes });
   // Only strings may be longer as text than they were counted.
   const exact = sizesOf(names, (name) => tensors[name]!.bytes.byteLength);

@@ -23,6 +23,7 @@ import { proveBatch } from './batch-proof.js';
 import type { BatchAxes, LoadedModel } from './loaded-model.js';
 import { unrankedNames } from './model-file.js';
 import { ortMessage } from './ort-error.js';
+import { checkOutputNames } from './output-names.js';
 import { Profile } from './profile.js';
 import type { RunnerSettings } from './protocol.js';
 import { proveProvider } from './provider-proof.js';
@@ -293,7 +294,9 @@ function signatureOf(session: Ort.InferenceSession, { path, settings }: ModelFil
   );
   const unranked = isInDoubt ? unrankedNames(path) : new Set<string>();
   const spec = (value: Ort.InferenceSession.ValueMetadata): TensorSpec => specOf(value, settings, unranked);
-  return { inputs: inputMetadata.map(spec), outputs: outputMetadata.map(spec) };
+  const signature = { inputs: inputMetadata.map(spec), outputs: outputMetadata.map(spec) };
+  checkOutputNames(signature.outputs);
+  return signature;
 }
 
 function specOf(

@@ -6,6 +6,7 @@ import { AnswerTooLarge, takeOutputs } from './answer-limit.js';
 import type { LoadedModel } from './loaded-model.js';
 import { runMessage } from './ort-error.js';
 import { toOrt } from './ort-tensors.js';
+import { fetchesFor } from './output-names.js';
 import type { PredictionId, RunResult } from './protocol.js';
 import { faultOf } from './run-failure.js';
 import { stack, unstack } from './stack.js';
@@ -67,7 +68,8 @@ export async function runTensors(
   // Without a prototype, which an input called `__proto__` would replace.
   const feeds: Record<string, Ort.Tensor> = Object.create(null);
   for (const name in inputs) feeds[name] = toOrt(ort, inputs[name]!);
-  const fetched = await model.session.run(feeds, outputs);
+  const { session } = model;
+  const fetched = await session.run(feeds, fetchesFor(outputs, session.outputNames));
   return takeOutputs(fetched, outputs, maxAnswerBytes);
 }
 

@@ -367,7 +367,7 @@ function byPrediction(tensors: Tensors): ReadonlyMap<PredictionId, Tensors> {
   for (const key in tensors) {
     const slash = key.indexOf('/');
     const id = Number(key.slice(0, slash));
-    if (!outputs.has(id)) outputs.set(id, {});
+    if (!outputs.has(id)) outputs.set(id, Object.create(null));
     outputs.get(id)![key.slice(slash + 1)] = tensors[key]!;
   }
   return outputs;

@@ -199,6 +199,19 @@ describe('a wrong key names the nearest right one', () => {
   test('__proto__ is as wrong as any other', async () => {
     expect(await refusal('{"__proto__": {"cost": "x"}}')).toContain('there is no key "__proto__"');
   });
+
+  test.each([
+    ['{"defaults": {"__proto__": 3}}', 'defaults'],
+    ['{"dimensions": {"n": {"min": 1}, "__proto__": {"max": 3}}}', 'dimensions'],
+    ['{"warmup": {"__proto__": {"shape": [1]}}}', 'warmup'],
+    ['{"labels": {"__proto__": ["a"]}}', 'labels'],
+    ['{"batch": {"max": 2, "inputs": {"__proto__": 1}}}', 'batch.inputs'],
+    ['{"sessionOptions": {"__proto__": {}}}', 'sessionOptions'],
+  ])('nor is it passed over where names are free: %s', async (settings, path) => {
+    expect(await refusal(settings)).toBe(
+      `model.json: ${path}: nothing can be said here of what is called "__proto__"`,
+    );
+  });
 });
 
 describe('a wrong value names its path, what was expected and what came', () => {
