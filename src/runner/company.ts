@@ -85,7 +85,7 @@ export class Company {
     if (differenceOf(again[name]!, alone, how) !== undefined)
       throw declared(`output ${name} of one and the same sample alone differs from run to run`);
     throw declared(
-      `output ${name} differs between ${count} samples together and alone${howMuch(difference)}: the model mixes its samples`,
+      `output ${name} differs between ${count} samples together and alone${howMuch(difference)}: ${cureOf(difference)}`,
     );
   }
 
@@ -115,6 +115,14 @@ export function rowsOf(inputs: Tensors, axes: BatchAxes): number {
 
 export const declared = (problem: string, cause?: unknown): Error =>
   new Error(`"batch" is declared, but ${problem}`, cause === undefined ? {} : { cause });
+
+/** A small difference may be one of precision only. */
+const SMALL = 0.1;
+
+function cureOf({ size, allowed }: Difference): string {
+  const cure = 'the model mixes its samples; take "batch" out of its model.json';
+  return allowed > 0 && size < SMALL ? `${cure}, or allow more with "tolerance" in it` : cure;
+}
 
 function howMuch({ size, allowed }: Difference): string {
   if (size === Number.POSITIVE_INFINITY || allowed === 0) return '';

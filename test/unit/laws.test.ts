@@ -9,6 +9,9 @@ import { openRooms } from '../support/rooms.js';
 
 const SEEDS = Array.from({ length: 10 }, (_, index) => index + 1);
 
+/** Answers of batches that were checked, in all plays. */
+let checks = 0;
+
 describe.each(SEEDS)('by chance, seed %i', (seed) => {
   test('the laws hold at every step, and nothing is left at the end', async () => {
     const play = await Play.begin(seed);
@@ -23,7 +26,12 @@ describe.each(SEEDS)('by chance, seed %i', (seed) => {
     const outcomes = new Set(play.all.map(({ outcome }) => outcome));
     expect([...outcomes].sort()).toEqual(['cancelled', 'completed', 'expired', 'failed', 'refused']);
     expect(play.deaths).toBeGreaterThan(0);
+    checks += play.rooms.observer.of('batchChecked').length;
   });
+});
+
+test('checks of batches were among what happened', () => {
+  expect(checks).toBeGreaterThan(0);
 });
 
 const AGE_MS = 100;
