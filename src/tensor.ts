@@ -54,12 +54,24 @@ export interface TensorSpec {
   readonly type: ElementType;
   /** `null`: of any rank, since the model's file does not say it. */
   readonly shape: readonly Dimension[] | null;
+  /** Of an output that the file makes into maps: their keys, in the order of the last dimension. JSON shows the maps. */
+  readonly mapKeys?: readonly string[];
+}
+
+/** An output that can't be answered: left out, so that the others can. */
+export interface LeftOutput {
+  readonly name: string;
+  /** As in `a sequence of float32`. */
+  readonly type: string;
+  /** How to export the model so that it can be. */
+  readonly cure: string;
 }
 
 /** What a model takes and gives, as its file says. */
 export interface Signature {
   readonly inputs: readonly TensorSpec[];
   readonly outputs: readonly TensorSpec[];
+  readonly leftOut?: readonly LeftOutput[];
 }
 
 /** Number of elements of a shape; rank 0 has one. */

@@ -16,6 +16,8 @@ export type Part =
       readonly from: number;
       /** Names to write in place of the values. */
       readonly labels?: readonly string[] | undefined;
+      /** Keys of the maps that the last dimension stands for. */
+      readonly keys?: readonly string[] | undefined;
     }
   | {
       readonly kind: 'strings';
@@ -56,11 +58,17 @@ export function writePart(part: Part): Piece {
   }
 }
 
-function writeElements({ tensor, dims, from, labels }: Extract<Part, { kind: 'elements' }>): Uint8Array {
+function writeElements({
+  tensor,
+  dims,
+  from,
+  labels,
+  keys,
+}: Extract<Part, { kind: 'elements' }>): Uint8Array {
   const count = elementCount(tensor.dims);
   const writer = new JsonWriter(16 * count + 256);
   const write = labels === undefined ? elementWriter(writer, tensor) : labelWriter(writer, tensor, labels);
-  const brackets = new Brackets(writer, dims);
+  const brackets = new Brackets(writer, dims, keys);
   for (let index = 0; index < count; index++) {
     brackets.before(from + index);
     write(index);
@@ -68,6 +76,9 @@ function writeElements({ tensor, dims, from, labels }: Extract<Part, { kind: 'el
   }
   return writer.take();
 }
+
+/** A tensor of more columns than the file has labels for would be ONNX Runtime's error. */
+export const keyOf = (keys: readonly string[], index: number): string => keys[index] ?? String(index);
 
 /** null where a value has no name. */
 export function labelWriter(writer: JsonWriter, tensor: NumericTensor, names: readonly string[]) {
@@ -113,22 +124,37 @@ class Brackets {
   /** Elements in each array, from the outermost to the innermost. */
   readonly #sizes: readonly number[];
   readonly #innermost: number;
+  readonly #keys: readonly string[] | undefined;
 
-  constructor(writer: JsonWriter, dims: readonly number[]) {
+  constructor(writer: JsonWriter, dims: readonly number[], keys?: readonly string[]) {
     this.#writer = writer;
+    this.#keys = keys;
     this.#sizes = dims.map((_, axis) => elementCount(dims.slice(axis)));
     this.#innermost = this.#sizes.at(-1) ?? Number.POSITIVE_INFINITY;
   }
 
   before(index: number): void {
     if (index > 0) this.#writer.byte(BYTE.comma);
-    if (index % this.#innermost !== 0) return;
-    for (const size of this.#sizes) if (index % size === 0) this.#writer.byte(BYTE.openArray);
+    if (index % this.#innermost === 0) this.#open(index);
+    if (this.#keys === undefined) return;
+    this.#writer.string(keyOf(this.#keys, index % this.#innermost));
+    this.#writer.byte(BYTE.colon);
+  }
+
+  #open(index: number): void {
+    const isMap = (axis: number): boolean => this.#keys !== undefined && axis === this.#sizes.length - 1;
+    for (const [axis, size] of this.#sizes.entries()) {
+      if (index % size === 0) this.#writer.byte(isMap(axis) ? BYTE.openObject : BYTE.openArray);
+    }
   }
 
   after(index: number): void {
     if ((index + 1) % this.#innermost !== 0) return;
-    for (const size of this.#sizes) if ((index + 1) % size === 0) this.#writer.byte(BYTE.closeArray);
+    for (const [level, size] of this.#sizes.toReversed().entries()) {
+      if ((index + 1) % size !== 0) continue;
+      const isMap = this.#keys !== undefined && level === 0;
+      this.#writer.byte(isMap ? BYTE.closeObject : BYTE.closeArray);
+    }
   }
 }
 
@@ -137,14 +163,20 @@ export const PART_ELEMENTS = 2 ** 16;
 export const PART_BYTES = 2 ** 19;
 
 /** The parts of a numeric output, each with memory of its own. */
-export function* partsOf({ type, dims, bytes }: NumericTensor, labels?: readonly string[]): Generator<Part> {
+export function* partsOf(
+  { type, dims, bytes }: NumericTensor,
+  {
+    labels,
+    keys,
+  }: { readonly labels?: readonly string[] | undefined; readonly keys?: readonly string[] | undefined } = {},
+): Generator<Part> {
   const size = ELEMENT_BYTES[type];
   const count = elementCount(dims);
   for (let from = 0; from < count; from += PART_ELEMENTS) {
     const taken = Math.min(PART_ELEMENTS, count - from);
     // Uint8Array's own slice: that of a Buffer would copy nothing.
     const part = Uint8Array.prototype.slice.call(bytes, from * size, (from + taken) * size);
-    yield { kind: 'elements', tensor: { type, dims: [taken], bytes: part }, dims, from, labels };
+    yield { kind: 'elements', tensor: { type, dims: [taken], bytes: part }, dims, from, labels, keys };
   }
 }
 

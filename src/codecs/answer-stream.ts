@@ -2,7 +2,7 @@
 
 import { answerTooLong } from '../json/json-writer.js';
 import { elementCount, type NumericTensor, type StringTensor, type Tensor } from '../tensor.js';
-import { type Answer, labelsOf, leastTextBytes, mostTextBytes } from './answer.js';
+import { type Answer, keysOf, labelsOf, leastTextBytes, mostTextBytes } from './answer.js';
 import { BEGINNING, type Part, type Piece, partsOf, stringPart } from './answer-pieces.js';
 
 /** Writes a part, in a thread of its own. */
@@ -42,7 +42,7 @@ async function* piecesOf(
   yield text(`{"model":${JSON.stringify(model)},"version":${JSON.stringify(version)},"outputs":{`);
   for (const [index, [name, tensor]] of outputs.entries()) {
     yield keyOf(name, index);
-    for await (const piece of tensorPieces(tensor, { writePart, maxBytes })) {
+    for await (const piece of tensorPieces(tensor, { writePart, maxBytes, keys: keysOf(answer, name) })) {
       yield piece;
       if (!isWanted()) return;
     }
@@ -67,6 +67,7 @@ interface Writing {
   readonly writePart: WritePart;
   readonly maxBytes: number;
   readonly names?: readonly string[];
+  readonly keys?: readonly string[] | undefined;
 }
 
 function tensorPieces(tensor: Tensor, writing: Writing): AsyncGenerator<Uint8Array> {
@@ -75,11 +76,11 @@ function tensorPieces(tensor: Tensor, writing: Writing): AsyncGenerator<Uint8Arr
 
 async function* numericPieces(
   tensor: NumericTensor,
-  { writePart, maxBytes, names }: Writing,
+  { writePart, maxBytes, names, keys }: Writing,
 ): AsyncGenerator<Uint8Array> {
   const { dims } = tensor;
   if (elementCount(dims) === 0) yield (await writePart({ kind: 'empty', dims, maxBytes })).text;
-  for (const part of partsOf(tensor, names)) yield (await writePart(part)).text;
+  for (const part of partsOf(tensor, { labels: names, keys })) yield (await writePart(part)).text;
 }
 
 async function* stringPieces(

@@ -2,15 +2,17 @@
 
 import { BYTE } from '../json/json-reader.js';
 import { JsonWriter } from '../json/json-writer.js';
-import { writeNested, writeTensor } from '../json/tensor-writer.js';
+import { elementWriter, writeNested, writeTensor } from '../json/tensor-writer.js';
 import { elementCount, type NumericTensor, type Tensor } from '../tensor.js';
-import { labelWriter } from './answer-pieces.js';
+import { keyOf, labelWriter } from './answer-pieces.js';
 
 /** Goes to worker threads, so it is plain data. */
 export interface Answer {
   readonly model: string;
   readonly version: string;
   readonly outputs: readonly (readonly [name: string, tensor: Tensor])[];
+  /** Keys of those outputs that are maps, in the order of their last dimension. */
+  readonly mapKeys: Readonly<Record<string, readonly string[]>>;
   /** Names for the values of integer outputs. */
   readonly labels: Readonly<Record<string, readonly string[]>>;
   /** What the text may take. */
@@ -30,7 +32,11 @@ export function writeAnswer(answer: Answer): Uint8Array {
   writer.ascii(',"version":');
   writer.string(answer.version);
   writer.ascii(',"outputs":');
-  writeObject(writer, answer.outputs, ([, tensor]) => writeTensor(writer, tensor));
+  writeObject(writer, answer.outputs, ([name, tensor]) => {
+    const keys = keysOf(answer, name);
+    if (keys === undefined) writeTensor(writer, tensor);
+    else writeMaps(writer, tensor, keys);
+  });
   const labelled = labelsOf(answer);
   if (labelled.length > 0) {
     writer.ascii(',"labels":');
@@ -40,9 +46,23 @@ export function writeAnswer(answer: Answer): Uint8Array {
   return writer.take();
 }
 
+/** The keys of an output that is maps. */
+export const keysOf = ({ mapKeys }: Answer, output: string): readonly string[] | undefined =>
+  Object.hasOwn(mapKeys, output) ? mapKeys[output] : undefined;
+
+/** A map for each row. */
+function writeMaps(writer: JsonWriter, tensor: Tensor, keys: readonly string[]): void {
+  const writeElement = elementWriter(writer, tensor);
+  const count = tensor.dims.at(-1)!;
+  const entries = Array.from({ length: count }, (_, index) => [keyOf(keys, index), index] as const);
+  writeNested(writer, tensor.dims.slice(0, -1), (row) =>
+    writeObject(writer, entries, ([, index]) => writeElement(row * count + index)),
+  );
+}
+
 /** The text is no longer than this. */
 export function mostTextBytes(answer: Answer): number {
-  const outputs = answer.outputs.map(([, tensor]) => mostTensorBytes(tensor));
+  const outputs = answer.outputs.map(([name, tensor]) => mostTensorBytes(tensor, keysOf(answer, name)));
   return HEAD_BYTES + sum(outputs) + sum(labelsOf(answer).map(mostLabelBytes));
 }
 
@@ -73,9 +93,12 @@ const MOST_ELEMENT_BYTES = {
   float64: 26,
 } as const;
 
-function mostTensorBytes({ type, dims, bytes }: Tensor): number {
+function mostTensorBytes({ type, dims, bytes }: Tensor, keys: readonly string[] = []): number {
   const elements = type === 'string' ? bytes.byteLength : MOST_ELEMENT_BYTES[type] * elementCount(dims);
-  return elements + bracketsBytes(dims);
+  const rows = keys.length === 0 ? 0 : elementCount(dims.slice(0, -1));
+  return (
+    elements + bracketsBytes(dims) + rows * sum(keys.map((key) => Buffer.byteLength(JSON.stringify(key)) + 1))
+  );
 }
 
 function mostLabelBytes([, { dims }, names]: Labelled): number {

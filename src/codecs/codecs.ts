@@ -174,7 +174,37 @@ async function decodeText({ body, model, unwanted }: Encoded, pool: Pool): Promi
 
 function answerOf(model: Model, outputs: Tensors, maxBytes: number): Answer {
   const { name, version, settings } = model;
-  return { model: name, version, outputs: Object.entries(outputs), labels: settings.labels, maxBytes };
+  const mapKeys = mapKeysOf(model);
+  return {
+    model: name,
+    version,
+    outputs: mapKeys === NO_KEYS ? Object.entries(outputs) : withRows(outputs, mapKeys),
+    mapKeys,
+    labels: settings.labels,
+    maxBytes,
+  };
+}
+
+const NO_KEYS: Answer['mapKeys'] = Object.freeze({});
+const mapKeysByModel = new WeakMap<Model, Answer['mapKeys']>();
+
+/** What was a sequence of maps has a dimension before that of the keys, one map too. */
+function withRows(outputs: Tensors, mapKeys: Answer['mapKeys']): Answer['outputs'] {
+  return Object.entries(outputs).map(([name, tensor]) => {
+    const hasRows = !Object.hasOwn(mapKeys, name) || tensor.dims.length > 1;
+    return [name, hasRows ? tensor : { ...tensor, dims: [1, tensor.dims[0] ?? 1] }];
+  });
+}
+
+/** Made once a model, and mostly there are none. */
+function mapKeysOf(model: Model): Answer['mapKeys'] {
+  const known = mapKeysByModel.get(model);
+  if (known !== undefined) return known;
+  const maps = model.signature.outputs.filter(({ mapKeys }) => mapKeys !== undefined);
+  const keys =
+    maps.length === 0 ? NO_KEYS : Object.fromEntries(maps.map(({ name, mapKeys }) => [name, mapKeys!]));
+  mapKeysByModel.set(model, keys);
+  return keys;
 }
 
 async function encodeJson(answer: Answer, isWanted: () => boolean, pool: Pool): Promise<AnswerText> {

@@ -2,7 +2,6 @@
 
 import { ServiceError } from '../errors.js';
 import type { Model } from '../model-repository/model.js';
-import type { Signature } from '../tensor.js';
 
 /** JSON first: it is the form of every answer for which none is preferred. */
 export const ANSWER_TYPES = ['application/json', 'application/octet-stream', 'text/event-stream'] as const;
@@ -68,12 +67,11 @@ function rawProblem(outputs: readonly string[], { name: model, signature }: Mode
   if (outputs.length !== 1) {
     return `a raw answer holds one output; ${model} would give ${outputs.join(', ')}: ask for one, as in ?outputs=${outputs[0]}`;
   }
-  if (!isOfStrings(outputs[0]!, signature)) return undefined;
-  return `output ${outputs[0]} holds strings, which have no raw form: accept JSON`;
+  const spec = signature.outputs.find(({ name }) => name === outputs[0]);
+  const held = spec?.type === 'string' ? 'strings' : spec?.mapKeys === undefined ? undefined : 'maps';
+  if (held === undefined) return undefined;
+  return `output ${outputs[0]} holds ${held}, which have no raw form: accept JSON`;
 }
-
-const isOfStrings = (output: string, { outputs }: Signature): boolean =>
-  outputs.some(({ name, type }) => name === output && type === 'string');
 
 /** The preferred ones first; equals as they stand in ANSWER_TYPES. */
 function ordered(ratings: readonly Rating[]): readonly Rating[] {

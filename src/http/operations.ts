@@ -104,6 +104,7 @@ function describeReady(
     ...(settings.description !== undefined && { description: settings.description }),
     inputs: signature.inputs,
     outputs: signature.outputs,
+    ...(signature.leftOut !== undefined && { leftOut: signature.leftOut }),
     provider,
     providerFrom: settings.provider === undefined ? '--provider' : 'model.json',
     nodes,

@@ -20,8 +20,10 @@ import { stampOf } from '../model-repository/stamp.js';
 import { ELEMENT_TYPES, type ElementType, type Signature, type TensorSpec, type Tensors } from '../tensor.js';
 import { workloadOf } from '../workload.js';
 import { proveBatch } from './batch-proof.js';
+import { outputProblem } from './fit-model.js';
 import type { BatchAxes, LoadedModel } from './loaded-model.js';
 import { unrankedNames } from './model-file.js';
+import { type OpenedSession, openSession } from './open-session.js';
 import { ortMessage } from './ort-error.js';
 import { checkOutputNames } from './output-names.js';
 import { Profile } from './profile.js';
@@ -134,7 +136,7 @@ async function loadAgain(
   const known = knownOf(files, settings);
   if (settings.provider !== 'cpu' || known?.stamp !== files.stamp) return undefined;
   const startedMs = monotonicMs();
-  const session = await ort.InferenceSession.create(files.path, sessionOptions(files, settings));
+  const { session } = await openSession(ort, files.path, sessionOptions(files, settings));
   const { warmup: _, ...report } = known;
   return {
     path: files.path,
@@ -155,7 +157,7 @@ function withoutArena(
   if (settings.provider !== 'cpu' || options.enableCpuMemArena === false) return undefined;
   return async () => {
     if ((await stampOf(files.folder, files.version)) !== files.stamp) return undefined;
-    return await ort.InferenceSession.create(files.path, { ...options, enableCpuMemArena: false });
+    return (await openSession(ort, files.path, { ...options, enableCpuMemArena: false })).session;
   };
 }
 
@@ -166,12 +168,11 @@ async function loadOn(ort: typeof Ort, files: FoundModel, settings: LoadSettings
   checkBackend(ort, provider);
   const startedMs = monotonicMs();
   await using profile = await Profile.create();
-  const session = await ort.InferenceSession.create(files.path, {
-    ...sessionOptions(files, settings),
-    ...profile.sessionOptions,
-  });
+  const options = { ...sessionOptions(files, settings), ...profile.sessionOptions };
+  const opened = await openSession(ort, files.path, options);
+  const { session } = opened;
   await using owned = new ReleasedUnlessKept(session);
-  const signature = signatureOf(session, files);
+  const signature = signatureOf(opened, files);
   checkSettings(files.settings, signature, `${files.name}/model.json`);
   const batchAxes = batchAxesOf(files, signature);
   const run: Run = (request) => runTensors(warming(ort), { session }, request);
@@ -205,6 +206,7 @@ async function loadOn(ort: typeof Ort, files: FoundModel, settings: LoadSettings
       ...(batch !== undefined && { batch }),
       warnings: [
         ...cpuWarnings(files, settings),
+        ...opened.leftOut.map((output) => `${outputProblem(output)}; the other outputs are served`),
         ...(warm.warning === undefined ? [] : [warm.warning]),
         ...(batch?.warnings ?? []),
       ],
@@ -286,17 +288,23 @@ function checkBackend(ort: typeof Ort, provider: Provider): void {
   }
 }
 
-function signatureOf(session: Ort.InferenceSession, { path, settings }: ModelFiles): Signature {
+function signatureOf(
+  { session, mapKeys, leftOut }: OpenedSession,
+  { path, settings }: ModelFiles,
+): Signature {
   const { inputMetadata, outputMetadata } = session;
   // Only the file tells a scalar from what may be of any rank.
   const isInDoubt = [...inputMetadata, ...outputMetadata].some(
     (value) => value.isTensor && value.shape.length === 0,
   );
-  const unranked = isInDoubt ? unrankedNames(path) : new Set<string>();
+  const unranked = new Set([...(isInDoubt ? unrankedNames(path) : []), ...mapKeys.keys()]);
   const spec = (value: Ort.InferenceSession.ValueMetadata): TensorSpec => specOf(value, settings, unranked);
-  const signature = { inputs: inputMetadata.map(spec), outputs: outputMetadata.map(spec) };
-  checkOutputNames(signature.outputs);
-  return signature;
+  const outputs = outputMetadata.map(spec).map((output) => {
+    const keys = mapKeys.get(output.name);
+    return keys === undefined ? output : { ...output, mapKeys: keys };
+  });
+  checkOutputNames(outputs);
+  return { inputs: inputMetadata.map(spec), outputs, ...(leftOut.length > 0 && { leftOut }) };
 }
 
 function specOf(
@@ -304,18 +312,17 @@ function specOf(
   { dimensions }: ModelSettings,
   unranked: ReadonlySet<string>,
 ): TensorSpec {
-  if (!metadata.isTensor)
-    throw new Error(`${metadata.name} is a sequence or map; only tensors can be served`);
-  const type = metadata.type as ElementType;
-  if (!ELEMENT_TYPES.includes(type))
-    throw new Error(`${metadata.name} has the type ${type}, which can't be fed`);
-  const { name, shape } = metadata;
+  const { name, type, shape } = metadata as Ort.InferenceSession.TensorValueMetadata;
+  if (!isElementType(type)) throw new Error(`${name} is no tensor that can be served: this is a bug`);
   if (shape.length === 0 && unranked.has(name)) return { name, type, shape: null };
   // Unnamed ones come as ''. A name that says nothing is kept where model.json bounds it.
   const isNamed = (size: number | string): boolean =>
     typeof size === 'number' || Object.hasOwn(dimensions, size) || !isUnknownSize(size);
   return { name, type, shape: shape.map((size) => (isNamed(size) ? size : null)) };
 }
+
+const isElementType = (type: string | undefined): type is ElementType =>
+  (ELEMENT_TYPES as readonly (string | undefined)[]).includes(type);
 
 function batchAxesOf({ settings }: ModelFiles, signature: Signature): BatchAxes | undefined {
   const { batch } = settings;

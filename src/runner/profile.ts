@@ -36,7 +36,8 @@ export class Profile implements AsyncDisposable {
 
   /** What the runs have done; nothing where there was no place to write to. */
   async read(): Promise<ProfiledWork> {
-    const [file] = this.folder === undefined ? [] : await readdir(this.folder);
+    const files = this.folder === undefined ? [] : await readdir(this.folder);
+    const file = files.find((name) => name.startsWith(`profile${SECOND}`)) ?? files[0];
     if (file === undefined) return { nodes: {}, executions: {} };
     return workOf(await readFile(join(this.folder!, file), 'utf8'));
   }
@@ -44,6 +45,16 @@ export class Profile implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.folder !== undefined) await rm(this.folder, { recursive: true, force: true });
   }
+}
+
+const SECOND = '-second';
+
+/** The same options for a session that takes the place of one whose profile may still be written. */
+export function forSecondSession(
+  options: Ort.InferenceSession.SessionOptions,
+): Ort.InferenceSession.SessionOptions {
+  const { profileFilePrefix: prefix } = options;
+  return prefix === undefined ? options : { ...options, profileFilePrefix: `${prefix}${SECOND}` };
 }
 
 /** Per execution provider, as ONNX Runtime names it. */

@@ -22,7 +22,7 @@ export function sessionOptions(
     ...own,
     extra: merged(
       sharesThreads && !choosesThreads(own) ? merged(SESSION_EXTRA, SHARES_THREADS) : SESSION_EXTRA,
-      (extra ?? {}) as Extra,
+      (extra ?? {}) as SessionExtra,
     ),
   };
 }
@@ -33,15 +33,15 @@ const choosesThreads = (own: Ort.InferenceSession.SessionOptions): boolean =>
   own.interOpNumThreads !== undefined ||
   own.executionMode === 'parallel';
 
-interface Extra {
-  readonly [key: string]: string | Extra;
+export interface SessionExtra {
+  readonly [key: string]: string | SessionExtra;
 }
 
 /** Threads that spin while idle would take the cores that the server and its callers need. */
-const SESSION_EXTRA: Extra = { session: { intra_op: { allow_spinning: '0' } } };
+const SESSION_EXTRA: SessionExtra = { session: { intra_op: { allow_spinning: '0' } } };
 
 /** What stands in both is the second one's. */
-function merged(base: Extra, over: Extra): Extra {
+export function merged(base: SessionExtra, over: SessionExtra): SessionExtra {
   const both = Object.entries(over).map(([key, value]) => {
     const below = base[key];
     return [key, typeof below === 'object' && typeof value === 'object' ? merged(below, value) : value];

@@ -19,9 +19,15 @@ afterAll(() => codecs.close());
 
 const SENTENCE = 'A sentence as people write it, with a few words.';
 
+const KEYS = Array.from({ length: 17 }, (_, index) => `"${index} ü`);
+
 const model = codecModel({
   inputs: [spec('x', 'float32', ['n'])],
-  outputs: [spec('y', 'float32', ['n']), spec('label', 'int64', ['n'])],
+  outputs: [
+    spec('y', 'float32', ['n']),
+    spec('label', 'int64', ['n']),
+    { ...spec('maps', 'float32', ['n', 17]), mapKeys: KEYS },
+  ],
   settings: { labels: { label: ['even', 'odd'] } },
 });
 
@@ -36,7 +42,13 @@ describe('an answer that is written in pieces', () => {
   };
   const whole = ({ outputs }: { outputs: Tensors }): string => {
     const { name, version, settings } = model;
-    const answer = { model: name, version, outputs: Object.entries(outputs), labels: settings.labels };
+    const answer = {
+      model: name,
+      version,
+      outputs: Object.entries(outputs),
+      mapKeys: { maps: KEYS },
+      labels: settings.labels,
+    };
     return Buffer.from(writeAnswer({ ...answer, maxBytes: 2 ** 30 })).toString('utf8');
   };
 
@@ -74,6 +86,15 @@ describe('an answer that is written in pieces', () => {
       expect(await written(outputs)).toBe(whole({ outputs }));
     },
   );
+
+  test('is the same as a whole: maps, also where there is but one', async () => {
+    const text = await written({ maps: numbers('float32', [COUNT / 17, 17]) });
+    expect(text).toBe(whole({ outputs: { maps: numbers('float32', [COUNT / 17, 17]) } }));
+    const { maps } = JSON.parse(text).outputs;
+    expect([maps.length, Object.keys(maps[0])]).toEqual([COUNT / 17, KEYS]);
+    const one = await written({ maps: numbers('float32', [17]) });
+    expect(Object.keys(JSON.parse(one).outputs.maps[0])).toEqual(KEYS);
+  });
 
   test('holds labels too', async () => {
     const bytes = new Uint8Array(8 * COUNT);
