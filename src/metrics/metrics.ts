@@ -43,6 +43,13 @@ export interface Metrics {
   render(): Promise<Buffer>;
 }
 
+/** Gauges of prom-client's that are called as counters are; those by type beside them say the same. */
+const MISNAMED = [
+  'nodejs_active_handles_total',
+  'nodejs_active_requests_total',
+  'nodejs_active_resources_total',
+];
+
 /** Time that the making of a page takes before others have their turn. */
 const TURN_MS = 2;
 
@@ -60,6 +67,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
   const publishGpu = gpuGauges(registry, options.gpu);
   gaugeOf(registry, BUILD_INFO).set({ ...(options.build ?? buildInfo()) }, 1);
   collectDefaultMetrics({ register: registry });
+  for (const name of MISNAMED) registry.removeSingleMetric(name);
   return {
     observer: predictions,
     contentType: registry.contentType,

@@ -90,6 +90,14 @@ describe('from the start', () => {
     ).toBe(true);
   });
 
+  test('what is called as a counter is one, and counters are called so', async () => {
+    const { families } = await pageOf(metricsOf());
+    const isTotal = ({ name }: { name: string }) => name.endsWith('_total');
+    expect(families.filter(isTotal).filter(({ type }) => type !== 'counter')).toEqual([]);
+    expect(families.filter((family) => family.type === 'counter' && !isTotal(family))).toEqual([]);
+    expect(families.some(({ name }) => name === 'nodejs_active_handles')).toBe(true);
+  });
+
   test('runs are of known models only', async () => {
     const page = await pageOf(metricsOf());
     expect(sampleValue(page, 'oneslot_run_seconds_count', { model: 'digits' })).toBe(0);

@@ -1,7 +1,10 @@
 // The shipped rules and alerts on a real Prometheus, held against what the load on a real oneslot was.
 
 import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { burn, ENDLESS, leavableBurn } from '../../support/burns.js';
+import { run } from '../../support/programs/command.js';
 import type { Context } from '../part.js';
 import { isNear, OF_ESTIMATES, quantilesHold, refusalsAreNear, see } from './compare.js';
 import { KnownLoad } from './known-load.js';
@@ -15,6 +18,9 @@ export async function checkLive(context: Context): Promise<void> {
   const scraped = await startScraped(context);
   await report.check('an idle replica is scraped, and every rule about load says 0', () =>
     checkIdle(scraped),
+  );
+  await report.check('promtool’s linter finds nothing on the metrics page', () =>
+    checkPage(context, scraped),
   );
   await report.check('half a load: the rules say what its callers saw', () => checkHalf(scraped));
   await report.check('too much load: the rules count what is refused as demand and as offered load', () =>
@@ -44,6 +50,17 @@ async function checkIdle({ prometheus }: Scraped): Promise<void> {
   const labels = (await prometheus.query('oneslot:demand:sum')).map((sample) => sample.labels);
   assert.deepEqual(labels, [{ __name__: 'oneslot:demand:sum', job: 'oneslot' }]);
   assert.deepEqual(await prometheus.query('oneslot:run_seconds:p95'), []);
+}
+
+/** After requests of every outcome that a caller can bring about. */
+async function checkPage({ folder }: Context, { oneslot }: Scraped): Promise<string> {
+  await burn(oneslot, 1);
+  await oneslot.predict('burn', {});
+  await burn(oneslot, ITERATIONS, { headers: { prefer: 'wait=0' } });
+  const page = join(folder, 'page.txt');
+  await writeFile(page, await (await fetch(`${oneslot.adminUrl}/metrics`)).text());
+  assert.equal(await run('sh', ['-c', 'promtool check metrics < "$1" 2>&1', 'sh', page]), '');
+  return `${(await oneslot.metrics()).families.length} metrics`;
 }
 
 /** One caller who pauses as long as each run took; others come who can't be served in time, or whose request is a mistake. */
