@@ -61,6 +61,7 @@ async function loadOnce(
     listener: {
       loading() {},
       started() {},
+      answered() {},
       ended() {},
       modelLoaded(report) {
         idleDeaths = 0;

@@ -134,6 +134,12 @@ const OPTIONS = {
     kind: bytes(1, 2 * KIB ** 3),
     help: 'Largest answer: bytes of the outputs that were asked for together, and of their text where it is JSON',
   },
+  answerBytes: {
+    flag: '--answer-bytes <size>',
+    fallback: '1GiB',
+    kind: bytes(1, 1024 * KIB ** 3),
+    help: 'Bytes that answers may hold together until their callers have taken them; no run begins whose answer might not fit',
+  },
   uploadTimeoutMs: {
     flag: '--upload-timeout <seconds>',
     fallback: '60',

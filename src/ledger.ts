@@ -13,6 +13,7 @@ export class Ledger implements Watcher {
   #bytes = 0;
   #answerBytes = 0;
   #onSettled: (prediction: Prediction, phase: Phase) => void = () => {};
+  #onAnswerBytes: (byBytes: number) => void = () => {};
   #onIdle: (() => void)[] = [];
 
   constructor(observer: Observer, clock: Clock) {
@@ -62,6 +63,11 @@ export class Ledger implements Watcher {
     this.#onSettled = listener;
   }
 
+  /** Called as answers take more memory, or less. */
+  onAnswerBytes(listener: (byBytes: number) => void): void {
+    this.#onAnswerBytes = listener;
+  }
+
   /** Resolves as soon as no prediction is open. */
   async idle(): Promise<void> {
     if (this.#open.size === 0) return;
@@ -90,6 +96,7 @@ export class Ledger implements Watcher {
 
   answerGrew(byBytes: number): void {
     this.#answerBytes += byBytes;
+    this.#onAnswerBytes(byBytes);
   }
 
   #take(prediction: Prediction): void {
@@ -97,11 +104,9 @@ export class Ledger implements Watcher {
     this.#bytes += prediction.bytes;
   }
 
-  /** Its input is held until its run has ended, its answer from then on. */
-  #countBytes({ bytes, answerBytes }: Prediction, from: Phase | undefined, to: Phase): void {
-    if (to === 'sending') this.#answerBytes += answerBytes;
-    if (from === 'sending') this.#answerBytes -= answerBytes;
-    else if (to === 'sending' || to === 'over') this.#bytes -= bytes;
+  /** Its input is held until its run has ended. */
+  #countBytes({ bytes }: Prediction, from: Phase | undefined, to: Phase): void {
+    if (from !== 'sending' && (to === 'sending' || to === 'over')) this.#bytes -= bytes;
   }
 
   #close(prediction: Prediction): void {

@@ -48,7 +48,7 @@ export interface Watcher {
   moved(prediction: Prediction, from: Phase | undefined): void;
   settled(prediction: Prediction, phase: Phase): void;
   resized(prediction: Prediction, byBytes: number): void;
-  /** An answer that is being sent takes so much more. */
+  /** An answer that is there takes so much more, or less when it is over. */
   answerGrew(byBytes: number): void;
 }
 
@@ -210,7 +210,9 @@ export class Prediction {
 
   /** Gives the caller its answer. The first one counts; later ones are ignored. */
   complete(outputs: Tensors): void {
-    if (!this.isSettled) this.#answerBytes = tensorsBytes(outputs);
+    if (this.isSettled) return;
+    this.#answerBytes = tensorsBytes(outputs);
+    this.#watcher.answerGrew(this.#answerBytes);
     this.#settle({ kind: 'completed', outputs });
   }
 
@@ -228,8 +230,9 @@ export class Prediction {
 
   /** Its answer takes so much more memory, until it is handed over. */
   holdAnswer(bytes: number): void {
+    if (!this.#isToAnswer) return;
     this.#answerBytes += bytes;
-    if (this.#phase === 'sending') this.#watcher.answerGrew(bytes);
+    this.#watcher.answerGrew(bytes);
   }
 
   /** The whole answer is handed over to whoever carries it to its caller. */
@@ -271,6 +274,7 @@ export class Prediction {
   #answer(outcome: Outcome): void {
     if (!this.#isToAnswer) return;
     this.#answered = outcome;
+    this.#watcher.answerGrew(-this.#answerBytes);
     if (this.#phase === 'sending') this.#move('sending', 'over');
   }
 

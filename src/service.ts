@@ -27,6 +27,7 @@ import type { Snapshot } from './observer.js';
 import { Batching } from './queue/batching.js';
 import { Positions } from './queue/positions.js';
 import { Queue } from './queue/queue.js';
+import { AnswerRoom } from './runner/answer-room.js';
 import { ModelHost } from './runner/host.js';
 import { InputMemory } from './runner/input-memory.js';
 import type { RunnerMemory, RunnerState } from './runner/runner.js';
@@ -108,7 +109,12 @@ export async function startService(config: Config, { log, writeLine }: ServiceOu
   // Whoever asks is told; nobody has to ask.
   ready.catch(() => {});
 
+  const { maxAnswerBytes, answerBytes } = config;
+  const answers = new AnswerRoom({ maxAnswerBytes, answerBytes, clock, isWanted: () => ledger.queued > 0 });
+  ledger.onAnswerBytes((byBytes) => (byBytes > 0 ? answers.hold(byBytes) : answers.release(-byBytes)));
+
   const modelHost: ModelHost = new ModelHost({
+    answers,
     config,
     models,
     memory,
@@ -135,6 +141,7 @@ export async function startService(config: Config, { log, writeLine }: ServiceOu
         slot.loaded();
       },
       started: (start) => slot.started(start),
+      answered: (results, outputs) => slot.answered(results, outputs),
       ended: (end, outputs) => slot.ended(end, outputs),
       lost(reason, death) {
         observer.runnerRestarted(reason);
@@ -155,8 +162,10 @@ export async function startService(config: Config, { log, writeLine }: ServiceOu
     clock,
     batching,
     checks,
+    hasRoom: () => answers.hasRoom,
     runTimeoutMs: config.runTimeoutMs,
   });
+  answers.onRoom(() => slot.roomForAnswers());
   const queue: Queue = new Queue({
     ageMs: config.ageMs,
     clock,
@@ -205,6 +214,7 @@ export async function startService(config: Config, { log, writeLine }: ServiceOu
   const routes: Routes = {
     predict: predictHandler({
       admission,
+      answers,
       apiKeys: config.apiKeysFile === undefined ? undefined : await ApiKeys.fromFile(config.apiKeysFile),
       clock,
       codecs,

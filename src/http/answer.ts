@@ -3,11 +3,13 @@
 import type { Response } from 'express';
 import type { Clock } from '../clock.js';
 import type { AnswerText, Codecs } from '../codecs/codecs.js';
+import type { AnswerRoom } from '../runner/answer-room.js';
 import type { Tensors } from '../tensor.js';
 import { ClientLeft } from './body.js';
 import { type Exchange, type PredictHeaders, serverTiming } from './exchange.js';
 
 export interface AnswerOptions {
+  readonly answers: AnswerRoom;
   readonly clock: Clock;
   readonly codecs: Codecs;
   readonly headers: PredictHeaders;
@@ -24,10 +26,13 @@ export async function sendAnswer(
   exchange.encodeMs = clock.nowMs() - startedMs;
   if (exchange.response.closed) throw new ClientLeft();
   exchange.isBegun = true;
-  if (!(body instanceof Uint8Array)) await streamBody(exchange, own, body);
+  const isStreamed = !(body instanceof Uint8Array);
+  if (isStreamed) await streamBody(exchange, own, { pieces: body, ...options });
   else if (exchange.events === undefined) sendBody(exchange, own, body);
   else exchange.events.end('result', bufferOf(body).toString('utf8'));
   exchange.isSent = true;
+  // Mostly the kernel has taken all of it by now.
+  if (!isStreamed && exchange.response.writableLength > 0) mayBeGivenUp(exchange.response, options.answers);
 }
 
 interface Encoded {
@@ -64,9 +69,10 @@ function sendBody(exchange: Exchange, headers: Encoded['headers'], body: Uint8Ar
 async function streamBody(
   exchange: Exchange,
   headers: Encoded['headers'],
-  pieces: AsyncIterable<Uint8Array>,
+  { pieces, answers }: { readonly pieces: AsyncIterable<Uint8Array>; readonly answers: AnswerRoom },
 ): Promise<void> {
   const { response, events } = exchange;
+  mayBeGivenUp(response, answers);
   if (events === undefined) {
     for (const name in headers) response.setHeader(name, headers[name]!);
     response.setHeader('Server-Timing', serverTiming(exchange));
@@ -94,3 +100,9 @@ function drained(response: Response): Promise<void> {
 const ONE_WRITE_BYTES = 16 * 1024;
 
 const bufferOf = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+
+/** It is given up where others wait for its memory. */
+function mayBeGivenUp(response: Response, answers: AnswerRoom): void {
+  const isOver = answers.slow(() => response.destroy());
+  response.once('close', isOver);
+}

@@ -13,6 +13,7 @@ import type { Models } from '../model-repository/models.js';
 import type { Observer } from '../observer.js';
 import type { Prediction, Work } from '../prediction.js';
 import type { Positions } from '../queue/positions.js';
+import type { AnswerRoom } from '../runner/answer-room.js';
 import type { InputMemory } from '../runner/input-memory.js';
 import type { Slot } from '../slot/slot.js';
 import type { Suspects } from '../slot/suspects.js';
@@ -33,6 +34,7 @@ import { bodyUrgency, headerUrgency, type UrgencyMode, urgencyRightOf } from './
 
 export interface PredictOptions {
   readonly admission: Admission;
+  readonly answers: AnswerRoom;
   readonly apiKeys: ApiKeys | undefined;
   readonly clock: Clock;
   readonly codecs: Codecs;

@@ -8,11 +8,13 @@ import { DiskWatch } from '../model-repository/disk-watch.js';
 import type { LoadReport } from '../model-repository/model.js';
 import type { Models } from '../model-repository/models.js';
 import { lookAt } from '../model-repository/repository.js';
+import type { AnswerRoom } from './answer-room.js';
 import { Loader } from './loader.js';
 import { Runner, type RunnerListener, type RunnerMemory } from './runner.js';
 
 /** What the owner of the models is told. */
-export interface HostListener extends Pick<RunnerListener, 'started' | 'ended' | 'lost' | 'loaded'> {
+export interface HostListener
+  extends Pick<RunnerListener, 'started' | 'answered' | 'ended' | 'lost' | 'loaded'> {
   /** Beside those that serve, the load of a model has begun; it may take so long. */
   loading(expectedMs: number | undefined): void;
   modelLoaded(report: LoadReport): void;
@@ -26,6 +28,8 @@ export interface HostOptions {
   >;
   readonly models: Models;
   readonly memory?: RunnerMemory | undefined;
+  /** Left out, nothing is run. */
+  readonly answers?: AnswerRoom;
   readonly clock: Clock;
   readonly log: Logger;
   /** Whether nothing is queued or runs. */
@@ -39,7 +43,7 @@ export class ModelHost {
   readonly #watch: DiskWatch;
 
   constructor(options: HostOptions) {
-    const { config, models, memory, clock, log, isIdle, listener } = options;
+    const { config, models, memory, answers, clock, log, isIdle, listener } = options;
     const { provider, deviceId, requireGpu, maxAnswerBytes } = config;
     const intraOpThreads = config.intraOpThreads || (cpuLimit() ?? 0);
     const loader = new Loader({
@@ -55,12 +59,14 @@ export class ModelHost {
     this.#loader = loader;
     this.runner = new Runner({
       memory,
+      answers,
       settings: { modelCount, provider, deviceId, requireGpu, intraOpThreads, maxAnswerBytes },
       toLoad: () => loader.forNewRunner(),
       loadTimeoutMs: config.loadTimeoutMs,
       log,
       listener: {
         started: (start) => listener.started(start),
+        answered: (results, outputs) => listener.answered(results, outputs),
         ended: (end, outputs) => listener.ended(end, outputs),
         lost: (reason, message) => listener.lost(reason, message),
         loading: (name) => {

@@ -54,6 +54,8 @@ export type ToRunner =
     }
   /** The coming runs in order; replaces what was said before. Empty: run nothing. */
   | { readonly kind: 'plan'; readonly runs: Plan }
+  /** How many bytes of outputs it may have sent since its start. It begins no run whose outputs might go beyond. */
+  | { readonly kind: 'room'; readonly bytes: number }
   /** Forget these staged inputs. Has no effect on a run that has begun. */
   | { readonly kind: 'drop'; readonly ids: readonly PredictionId[] };
 
@@ -101,6 +103,9 @@ export type FromRunner =
   /** These inputs are forgotten and were not run; those of which nothing is said here are in a run that ends. */
   | { readonly kind: 'dropped'; readonly ids: readonly PredictionId[] }
   | ({ readonly kind: 'started' } & RunStart)
+  /** Some of a run that goes on: each was run alone, and all their outputs are too large for one frame. */
+  | { readonly kind: 'answered'; readonly results: readonly RunResult[] }
+  /** Of those answered before, the results have no outputs. */
   | ({ readonly kind: 'ended' } & RunEnd);
 
 /** Why a runner is ended before its time. */

@@ -1,7 +1,7 @@
 // One run on a loaded model: a single prediction, or several joined into a batch.
 
 import type * as Ort from 'onnxruntime-node';
-import type { Tensors } from '../tensor.js';
+import { type Tensors, tensorsBytes } from '../tensor.js';
 import { AnswerTooLarge, takeOutputs } from './answer-limit.js';
 import type { LoadedModel } from './loaded-model.js';
 import { runMessage } from './ort-error.js';
@@ -22,6 +22,8 @@ export interface Running {
   readonly ort: typeof Ort;
   /** What the outputs of one prediction may take together. */
   readonly maxAnswerBytes: number;
+  /** Sends these results of a run that goes on, and resolves when there is room for another answer. */
+  readonly answer: (results: readonly RunResult[]) => Promise<void>;
 }
 
 /**
@@ -40,10 +42,38 @@ export async function runAll(
       // Whose fault it was shows in the single runs.
     }
   }
-  const results: RunResult[] = [];
-  for (const input of batch) results.push(await runSingle(running, model, input));
-  return results;
+  return await runOneByOne(running, model, batch);
 }
+
+/** Each alone may have an answer of the largest size. What is there goes before the next one might be too much beside it. */
+async function runOneByOne(
+  running: Running,
+  model: LoadedModel,
+  batch: readonly RunInput[],
+): Promise<RunResult[]> {
+  const answered: RunResult[] = [];
+  let results: RunResult[] = [];
+  let bytes = 0;
+  for (const input of batch) {
+    if (bytes > FEW_BYTES) {
+      await running.answer(results);
+      answered.push(...results.map(withoutOutputs));
+      results = [];
+      bytes = 0;
+    }
+    const result = await runSingle(running, model, input);
+    results.push(result);
+    if (result.ok) bytes += tensorsBytes(result.outputs);
+  }
+  return [...answered, ...results];
+}
+
+/** Answers that are gathered until the run ends. */
+const FEW_BYTES = 2 ** 20;
+
+/** They travel beside the message. */
+export const withoutOutputs = (result: RunResult): RunResult =>
+  result.ok ? { ...result, outputs: {} } : result;
 
 async function runSingle(running: Running, model: LoadedModel, input: RunInput): Promise<RunResult> {
   try {
@@ -61,7 +91,7 @@ async function runSingle(running: Running, model: LoadedModel, input: RunInput):
 
 /** Feeds and fetches once. Rejects with ONNX Runtime's own error, or with AnswerTooLarge. */
 export async function runTensors(
-  { ort, maxAnswerBytes }: Running,
+  { ort, maxAnswerBytes }: Pick<Running, 'ort' | 'maxAnswerBytes'>,
   model: Pick<LoadedModel, 'session'>,
   { inputs, outputs }: Pick<RunInput, 'inputs' | 'outputs'>,
 ): Promise<Tensors> {

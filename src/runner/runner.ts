@@ -10,7 +10,8 @@ import type { Logger } from '../log.js';
 import type { FoundModel, LoadFailure, LoadReport } from '../model-repository/model.js';
 import type { RestartReason } from '../observer.js';
 import type { SharedMemory } from '../shared-memory.js';
-import type { Tensor, Tensors } from '../tensor.js';
+import { type Tensor, type Tensors, tensorsBytes } from '../tensor.js';
+import type { AnswerRoom } from './answer-room.js';
 import { type Death, deathOf, oomKills } from './death.js';
 import type { Block, InputMemory } from './input-memory.js';
 import { LastWords } from './last-words.js';
@@ -25,6 +26,7 @@ import {
   RUN_HAS_FAILED,
   type RunEnd,
   type RunnerSettings,
+  type RunResult,
   type RunStart,
   SOCKET_FD,
   type ToRunner,
@@ -57,6 +59,8 @@ export interface RunnerListener {
   /** All that it was told to load has been told of: it takes runs again. */
   loaded(): void;
   started(start: RunStart): void;
+  /** Some of a run that goes on have their results. */
+  answered(results: readonly RunResult[], outputs: ReadonlyMap<PredictionId, Tensors>): void;
   ended(end: RunEnd, outputs: ReadonlyMap<PredictionId, Tensors>): void;
   /** The process is gone, and with it every input that it held. */
   lost(reason: RestartReason, death: Death): void;
@@ -74,6 +78,8 @@ export interface RunnerOptions {
   readonly toLoad: () => Promise<readonly FoundModel[]>;
   /** Left out, every input travels. */
   readonly memory?: RunnerMemory | undefined;
+  /** Left out, it runs nothing. */
+  readonly answers?: AnswerRoom | undefined;
   /** Of each model. */
   readonly loadTimeoutMs: number;
   readonly log: Logger;
@@ -184,6 +190,7 @@ export class Runner {
     if (child === undefined) return;
     this.#child = child;
     this.#listen(child);
+    this.#options.answers?.runnerStarted((bytes) => this.#send({ kind: 'room', bytes }));
     // They are looked at while the process starts.
     void this.#options.toLoad().then((models) => {
       if (this.#child === child) this.load(models);
@@ -275,6 +282,11 @@ export class Runner {
         this.#lastWords.clear();
         this.#release(message.results.map(({ id }) => id));
         listener.ended(message, byPrediction(tensors));
+        this.#options.answers?.runnerSent(tensorsBytes(tensors));
+        break;
+      case 'answered':
+        listener.answered(message.results, byPrediction(tensors));
+        this.#options.answers?.runnerSent(tensorsBytes(tensors));
         break;
     }
   }

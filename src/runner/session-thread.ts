@@ -22,13 +22,12 @@ import {
   type Plan,
   type PredictionId,
   RUN_HAS_FAILED,
-  type RunEnd,
   type RunnerSettings,
   type RunResult,
   type RunStart,
   type ToRunner,
 } from './protocol.js';
-import { type RunInput, runAll } from './run.js';
+import { type RunInput, runAll, withoutOutputs } from './run.js';
 import { type Fault, MemoryFaults } from './run-failure.js';
 import { shareThreads } from './shared-threads.js';
 
@@ -45,7 +44,7 @@ type LoadRequest = Extract<ToRunner, { kind: 'load' }>;
 const outlet = new Outlet(port, unwritten);
 const staged = new Map<PredictionId, Staged>();
 const models = new Map<string, LoadedModel>();
-/** Models whose arena could not grow as a run asked it to. */
+/** Models whose arena could not grow as a run asked it to, or keeps far more than any answer may take. */
 const overdrawn = new Set<LoadedModel>();
 const memoryFaults = new MemoryFaults();
 /** Loads that wait until no run is in progress. */
@@ -57,6 +56,11 @@ let busy = false;
 let isBroken = false;
 let sharedMemoryBytes = 0;
 let maxAnswerBytes = 0;
+/** Bytes of outputs since the start, and how many there may be. */
+let sentBytes = 0;
+let roomBytes = 0;
+/** Memory that this process had when it had loaded. */
+let loadedBytes = 0;
 let sharedMemory: Uint8Array | undefined;
 
 /** Mapped as its first input comes; most models have small ones. */
@@ -89,6 +93,10 @@ function handle(frame: ArrayBuffer): void {
     case 'plan':
       plan = message.runs;
       break;
+    case 'room':
+      roomBytes = message.bytes;
+      onRoom();
+      break;
     case 'drop': {
       const ids = message.ids.filter(forget);
       if (ids.length > 0) post({ kind: 'dropped', ids });
@@ -113,9 +121,26 @@ function acceptWhatWaits(): void {
   }
 }
 
-/** The next run of the plan of which anyone is left; empty where there is none. */
+const hasRoom = (): boolean => sentBytes + maxAnswerBytes <= roomBytes;
+
+/** Called when there is more room, by then enough or not. */
+let onRoom: () => void = () => {};
+
+/** Gives these away in the middle of a run, which goes on when there is room for another answer. */
+async function answer(results: readonly RunResult[]): Promise<void> {
+  post({ kind: 'answered', results: results.map(withoutOutputs) }, outputsOf(results));
+  acceptWhatWaits();
+  while (!hasRoom()) {
+    await new Promise<void>((resolve) => {
+      onRoom = resolve;
+    });
+  }
+}
+
+/** The next run of the plan of which anyone is left; empty where there is none, or no room for its answer. */
 function takeNext(): Staged[] {
   let taken: Staged[] = [];
+  if (!hasRoom()) return taken;
   while (taken.length === 0 && plan.length > 0) {
     const [ids, ...rest] = plan;
     plan = rest;
@@ -151,6 +176,7 @@ async function load({ settings, models: wanted, known }: LoadRequest): Promise<v
       post({ kind: 'model_loaded', report: result.report });
     }
   }
+  loadedBytes = process.memoryUsage.rss();
   post({ kind: 'loaded' });
 }
 
@@ -188,18 +214,15 @@ async function work(): Promise<void> {
 async function runOne(batch: readonly Staged[]): Promise<Staged[]> {
   const startedMs = monotonicMs();
   const { model } = batch[0]!;
-  const results = judged(model, await runAll({ ort, maxAnswerBytes }, model, batch));
+  const results = judged(model, await runAll({ ort, maxAnswerBytes, answer }, model, batch));
   const endedMs = monotonicMs();
   if (results.some(({ ok }) => !ok)) markOutput();
   acceptWhatWaits();
   isBroken ||= results.some(hasFault('device'));
+  const outputs = outputsOf(results);
   const following = isBroken || loads.length > 0 ? [] : takeNext();
-  reportEnd({
-    startedMs,
-    endedMs,
-    results,
-    ...(following.length > 0 && { next: startOf(following) }),
-  });
+  const next = following.length > 0 && { next: startOf(following) };
+  post({ kind: 'ended', startedMs, endedMs, results: results.map(withoutOutputs), ...next }, outputs);
   for (const { frame } of batch) giveBack(frame);
   return following;
 }
@@ -219,15 +242,22 @@ function judged(model: LoadedModel, results: readonly RunResult[]): RunResult[] 
     const fault = memoryFaults.judge(result.ok ? undefined : result.fault, provider);
     return result.ok ? result : { ...result, fault: fault! };
   });
-  if (model.openWithoutArena !== undefined && all.some(hasFault('memory'))) overdrawn.add(model);
+  if (model.openWithoutArena !== undefined && (all.some(hasFault('memory')) || isBloated(all)))
+    overdrawn.add(model);
   return all;
+}
+
+/** Whether the arena keeps what a run took whose answer was too large for anyone. */
+function isBloated(results: readonly RunResult[]): boolean {
+  if (!results.some((result) => !result.ok && result.code === 'answer_too_large')) return false;
+  return process.memoryUsage.rss() - loadedBytes > 2 * maxAnswerBytes;
 }
 
 const hasFault = (fault: Fault) => (result: RunResult) => !result.ok && result.fault === fault;
 
 /**
- * An arena that could not grow tries to take all memory of the machine as it grows next, and gives none back. Its model is
- * opened anew without one, as soon as nobody waits.
+ * An arena that could not grow tries to take all memory of the machine as it grows next, and gives none back; nor does one
+ * that has grown. Its model is opened anew without one, as soon as nobody waits.
  */
 async function dropArenas(): Promise<void> {
   for (const model of overdrawn) {
@@ -246,14 +276,14 @@ async function dropArenas(): Promise<void> {
 }
 
 /** Outputs travel beside the header, named `<id>/<output>`. */
-function reportEnd(end: RunEnd): void {
-  const tensors = end.results.flatMap((result) =>
+function outputsOf(results: readonly RunResult[]): (readonly [string, Tensor])[] {
+  const tensors = results.flatMap((result) =>
     result.ok
       ? Object.entries(result.outputs).map(([name, tensor]) => [`${result.id}/${name}`, tensor] as const)
       : [],
   );
-  const results = end.results.map((result): RunResult => (result.ok ? { ...result, outputs: {} } : result));
-  post({ kind: 'ended', ...end, results }, tensors);
+  for (const [, { bytes }] of tensors) sentBytes += bytes.byteLength;
+  return tensors;
 }
 
 hideFloat16Array();

@@ -17,6 +17,7 @@ export function settle(
 ): void {
   const byId = new Map(results.map((result) => [result.id, result]));
   for (const prediction of batch) {
+    if (prediction.isSettled) continue;
     const result = byId.get(prediction.id)!;
     if (result.ok) prediction.complete(outputs.get(result.id) ?? {});
     else prediction.fail(runError(result));
@@ -51,7 +52,7 @@ export function settleLost({ run, reason, death }: LostRun, suspects: Suspects):
     reason === 'crashed' && run.isShared && !prediction.isSettled && !suspects.isConvicted(prediction);
   const innocent = run.batch.filter(runsAgain);
   for (const prediction of run.batch) {
-    if (innocent.includes(prediction)) continue;
+    if (prediction.isSettled || innocent.includes(prediction)) continue;
     const retryable = !suspects.isConvicted(prediction);
     prediction.fail(lostRunError(reason, death.how, { retryable }));
   }

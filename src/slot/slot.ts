@@ -17,7 +17,7 @@ import type { Prediction } from '../prediction.js';
 import type { Batching } from '../queue/batching.js';
 import type { Queue } from '../queue/queue.js';
 import type { Death } from '../runner/death.js';
-import type { KillReason, PredictionId, RunEnd, RunStart } from '../runner/protocol.js';
+import type { KillReason, PredictionId, RunEnd, RunResult, RunStart } from '../runner/protocol.js';
 import type { Runner } from '../runner/runner.js';
 import type { BusyMeter } from '../scaling/scaling.js';
 import type { Tensors } from '../tensor.js';
@@ -47,6 +47,8 @@ export interface SlotOptions {
   /** Left out, every model joins whom it may. */
   readonly batching?: Batching;
   readonly checks?: BatchChecks;
+  /** Whether the largest answer would fit. Left out, it always does. */
+  readonly hasRoom?: () => boolean;
   /** Hard limit of a run, where the model names none. */
   readonly runTimeoutMs: number;
 }
@@ -186,6 +188,18 @@ export class Slot {
     this.#options.checks?.slotFreed();
   }
 
+  /** Some of a run that goes on have their results. */
+  answered(results: readonly RunResult[], outputs: ReadonlyMap<PredictionId, Tensors>): void {
+    const answered = new Set(results.map(({ id }) => id));
+    const batch = this.run?.batch.filter(({ id }) => answered.has(id)) ?? [];
+    settle(batch, results, outputs);
+  }
+
+  /** There is room for answers again. */
+  roomForAnswers(): void {
+    this.#holdOrRelease();
+  }
+
   /** The runner is gone: its run is lost, and nothing else. */
   lost(reason: RestartReason, death: Death): void {
     const { run } = this;
@@ -296,7 +310,8 @@ export class Slot {
   /** p-queue counts those who run. Where the slot is held by none of them, it has to be told. */
   #holdOrRelease(): void {
     const { kind } = this.#state;
-    if (kind === 'idle' || (kind === 'in use' && this.#state.run.batch.length > 0)) this.#queue.resume();
+    const mayBegin = kind === 'idle' && this.#options.hasRoom?.() !== false;
+    if (mayBegin || (kind === 'in use' && this.#state.run.batch.length > 0)) this.#queue.resume();
     else this.#queue.pause();
   }
 

@@ -4,7 +4,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { BIG_OUTPUT_FACTOR, writeFixtureModels } from '../support/fixture-models.js';
+import { burn } from '../support/burns.js';
+import { BIG_OUTPUT_FACTOR, BIG_ROW_BYTES, writeFixtureModels } from '../support/fixture-models.js';
 import { residentBytes } from '../support/memory-of.js';
 import { type Oneslot, openBooks, startOneslot } from '../support/oneslot.js';
 import { sumOf } from '../support/prometheus-text.js';
@@ -19,7 +20,7 @@ let oneslot: Oneslot;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'oneslot-answers-'));
-  writeFixtureModels(folder, ['big-output', 'two-in-two-out', 'echo-string', 'fails']);
+  writeFixtureModels(folder, ['big-output', 'big-rows', 'burn', 'two-in-two-out', 'echo-string', 'fails']);
   oneslot = await startOneslot({ models: folder, args: ['--max-answer', '1MiB', '--max-body', '4MiB'] });
 });
 
@@ -151,4 +152,86 @@ describe('an answer that its caller does not read', () => {
     expect((await positions(FITTING)).status).toBe(422);
     expect(await oneslot.metric('oneslot_predictions_total', { outcome: 'invalid' })).toBe(invalid + 1);
   });
+});
+
+describe('answers together', () => {
+  let bounded: Oneslot;
+
+  beforeAll(async () => {
+    const args = ['--max-answer', '32MiB', '--answer-bytes', '64MiB'];
+    bounded = await startOneslot({ models: folder, args });
+  });
+
+  afterAll(async () => {
+    expect(openBooks(await bounded.metrics())).toBe(0);
+    await bounded[Symbol.asyncDispose]();
+  });
+
+  async function unread(): Promise<RawConnection> {
+    const connection = await RawConnection.open(bounded.url);
+    connection.pause();
+    const body = '{"inputs":{"count":[5000]}}';
+    connection.sendHead('/predict/big-output', { Accept: RAW.accept, 'Content-Length': body.length });
+    connection.send(body);
+    return connection;
+  }
+
+  const sending = (count: number) => until(async () => (await bounded.metric('oneslot_sending')) === count);
+
+  test('are bounded: no run begins while callers do not read, until one leaves', async () => {
+    const connections = [await unread(), await unread()];
+    await sending(2);
+    const waiting = bounded.predict('fails', { index: [3] });
+    await bounded.queued(1);
+    expect(await bounded.metric('oneslot_slot_busy')).toBe(0);
+    expect(await bounded.metric('oneslot_answer_bytes')).toBe(40e6);
+    connections[0]!.reset();
+    expect((await waiting).body.outputs).toEqual({ value: [9] });
+    connections[1]!.reset();
+    await sending(0);
+  });
+
+  test('are given up where others wait for their memory for long, the oldest first', async () => {
+    const cancelled = await bounded.metric('oneslot_predictions_total', { outcome: 'cancelled' });
+    const first = await unread();
+    await sending(1);
+    const second = await unread();
+    await sending(2);
+    expect((await bounded.predict('fails', { index: [5] })).body.outputs).toEqual({ value: [25] });
+    expect(await bounded.metric('oneslot_predictions_total', { outcome: 'cancelled' })).toBe(cancelled + 1);
+    expect(await bounded.metric('oneslot_sending')).toBe(1);
+    second.reset();
+    first.reset();
+    await sending(0);
+  });
+
+  test('of many runs one after the other never come to an end', async () => {
+    const before = await bounded.metric('oneslot_predictions_total', { outcome: 'completed' });
+    for (let round = 0; round < 12; round++) {
+      const response = await bounded.predict('big-output', { count: [2000] }, { headers: RAW });
+      expect(response.status).toBe(200);
+    }
+    await until(
+      async () =>
+        (await bounded.metric('oneslot_predictions_total', { outcome: 'completed' })) === before + 12,
+    );
+  });
+});
+
+test('a batch whose outputs are together too large is answered one by one', async () => {
+  await using small = await startOneslot({
+    models: folder,
+    args: ['--max-answer', '1500KiB', '--answer-bytes', '3MiB'],
+  });
+  const long = burn(small, 100_000, { seed: 3 });
+  await small.running();
+  const answers = [1, 2, 3, 4, 5, 6].map((value) =>
+    small.post('/predict/big-rows', JSON.stringify({ inputs: { x: [[value]] } }), { headers: RAW }),
+  );
+  await small.queued(6);
+  expect((await long).status).toBe(200);
+  for (const { status, headers } of await Promise.all(answers)) {
+    expect([status, headers.get('tensor-shape')]).toEqual([200, `1,${BIG_ROW_BYTES / 4}`]);
+  }
+  expect(openBooks(await small.metrics())).toBe(0);
 });

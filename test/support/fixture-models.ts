@@ -33,6 +33,9 @@ export const BIG_OUTPUT_FACTOR = 1000;
 /** The value of `x` for which the fixture `killed` divides the least integer by -1, and ends its process with SIGFPE. */
 export const KILLING = 666_013;
 
+/** Bytes of a row that the fixture `big-rows` gives. */
+export const BIG_ROW_BYTES = 2 ** 20;
+
 /** One thread each: what they compute is too small to share, and the tests need the cores. */
 const ONE_THREAD = { sessionOptions: { intraOpNumThreads: 1 } };
 
@@ -57,6 +60,7 @@ const OTHERS = {
   strings: strings(),
   wide: wide(),
   'big-output': bigOutput(),
+  'big-rows': bigRows(),
   'takes-memory': takesMemory(),
   killed: killed(),
   'killed-by-nothing': killedByNothing(),
@@ -499,6 +503,18 @@ function killedByNothing(): FixtureModel {
     nodes: [node('GRU', ['x', 'w', 'r'], ['', 'last'], { hidden_size: { int: 4 } })],
   };
   return fixture(graph, { emptyInputs: ['x'] });
+}
+
+/** `x` [batch, 1] → `row` [batch, many], each row as often as it takes to make it large. */
+function bigRows(): FixtureModel {
+  const graph: GraphSpec = {
+    name: 'big_rows',
+    inputs: [{ name: 'x', type: 'float32', shape: ['batch', 1] }],
+    outputs: [{ name: 'row', type: 'float32', shape: ['batch', BIG_ROW_BYTES / 4] }],
+    constants: [integers('shape', [1, BIG_ROW_BYTES / 4])],
+    nodes: [node('Expand', ['x', 'shape'], ['row'])],
+  };
+  return fixture(graph, { batch: { axis: 0, max: 8 } });
 }
 
 function integer(name: string, value: number): ConstantSpec {

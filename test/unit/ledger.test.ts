@@ -45,7 +45,7 @@ test('count the bytes of inputs until the run has ended, and of answers until th
   one.queued(workFor(one.model));
   one.started(0);
   one.complete({ y: { type: 'uint8', dims: [7], bytes: new Uint8Array(7) } });
-  expect(bytes()).toEqual([10, 0]);
+  expect(bytes()).toEqual([10, 7]);
   one.ended();
   expect(bytes()).toEqual([0, 7]);
   one.holdAnswer(20);
