@@ -31,10 +31,22 @@ test.each(['resnet50', 'foo', 'x', '', 'embedder', 'di', 'z'.repeat(5000)])(
 
 test('of many names the ten nearest are listed, and where all are', () => {
   const text = noSuch('model', 'model-50x', MANY, { whereAll: 'GET /models lists all' });
-  expect(text).toMatch(/^there is no model "model-50x"; did you mean "model-50"\? There are model-50, /);
+  expect(text).toMatch(
+    /^there is no model "model-50x"; did you mean "model-50\d?"\? There are model-50\d?, /,
+  );
   expect(text).toMatch(/ and 990 more; GET \/models lists all$/);
   expect(text.split(',').length).toBe(10);
   expect(text.length).toBeLessThan(300);
+});
+
+test('among a thousand long names the near one is found', () => {
+  const long = Array.from({ length: 1000 }, (_, index) => `a-rather-long-name-as-people-have-them-${index}`);
+  const known = [...long, 'sentence-embedder', 'resnet50'];
+  expect(noSuch('model', 'sentense-embeder', known)).toContain('did you mean "sentence-embedder"?');
+  expect(noSuch('model', 'resent50', known)).toContain('did you mean "resnet50"?');
+  expect(noSuch('model', 'a-rather-long-name-as-people-have-them-77x', known)).toMatch(
+    /did you mean "[a-z-]+-(?:77\d?|7\d7|\d77)"\?/,
+  );
 });
 
 test('of nothing nothing is listed', () => {
