@@ -98,6 +98,8 @@ export interface FoundModel extends ModelFiles {
   readonly folder: string;
   /** Stands for the content of all its files; see `stampOf`. */
   readonly stamp: string;
+  /** When the youngest of them changed, on the wall clock. */
+  readonly changedAtMs?: number;
   /**
    * Whether to run it only on inputs that model.json gives. A runner has ended as it loaded the model, or has hung, and
    * the inputs that were made up for it may be why: zeros divide by zero, and loop for ever.

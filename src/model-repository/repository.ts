@@ -9,7 +9,7 @@ import { loadFailure } from './load-failure.js';
 import { explainMissing } from './missing-model.js';
 import type { BadModel, FoundModel, ModelPlace } from './model.js';
 import { readSettings } from './settings.js';
-import { stampOf } from './stamp.js';
+import { lookOver, mayBeInWriting, type Overlook } from './stamp.js';
 import { readTritonConfig, TRITON_CONFIG, type TritonConfig } from './triton-config.js';
 import { isVersion, versionsOf } from './version.js';
 
@@ -63,15 +63,16 @@ export async function lookAt(
   place: ModelPlace,
   warn: Warn = () => {},
 ): Promise<FoundModel | BadModel | undefined> {
-  let stamp: string | undefined;
+  let files: Overlook | undefined;
   try {
     await checkFolder(place);
-    // Before anything is read: what is written meanwhile shows when the model has been loaded.
-    stamp = await stampOf(place.folder);
+    // Before anything is read: what is written meanwhile is noticed later.
+    files = await lookOver(place.folder, place.version);
     return await findModel(place, warn);
   } catch (error) {
-    const reason = (error as Error).message;
-    return { ...place, failure: loadFailure(reason, place.folder), ...(stamp !== undefined && { stamp }) };
+    const failure = loadFailure((error as Error).message, place.folder);
+    const isPermanent = failure.isPermanent && !mayBeInWriting(files?.changedAtMs);
+    return { ...place, failure: { ...failure, isPermanent }, ...(files && { stamp: files.stamp }) };
   }
 }
 
@@ -114,8 +115,8 @@ async function findModel(place: ModelPlace, warn: Warn): Promise<FoundModel | un
   await checkWeights(dirname(found.path));
   for (const doubt of versionDoubts(found.version, versions, config))
     warn(`model ${name} is served in ${doubt}`);
-  const stamp = await stampOf(folder, found.version);
-  return { name, folder, ...found, stamp, settings: await readSettings(folder) };
+  const files = await lookOver(folder, found.version);
+  return { name, folder, ...found, ...files, settings: await readSettings(folder) };
 }
 
 async function checkFolder({ folder }: ModelPlace): Promise<void> {

@@ -19,16 +19,38 @@ const IGNORED = /^\.|^lost\+found$|\.md$/i;
  * Rejects with an error of the file system where the folder can't be read.
  */
 export async function stampOf(folder: string, version?: string): Promise<string> {
-  const walk: Walk = { hash: createHash('sha256'), left: MAX_ENTRIES };
+  return (await lookOver(folder, version)).stamp;
+}
+
+/** What a look over a model's files tells. */
+export interface Overlook {
+  readonly stamp: string;
+  /** When the youngest of them changed, in milliseconds of the wall clock. */
+  readonly changedAtMs: number;
+}
+
+/** The stamp, and how young the files are. Rejects as `stampOf` does. */
+export async function lookOver(folder: string, version?: string): Promise<Overlook> {
+  const walk: Walk = { hash: createHash('sha256'), left: MAX_ENTRIES, youngestNs: 0n };
   const isOther = (name: string): boolean => version !== undefined && isVersion(name) && name !== version;
   const names = (await namesIn(folder)).filter((name) => !isOther(name));
   // Should there be too many entries, those of the version count.
   names.sort((a, b) => Number(b === version) - Number(a === version));
   await addAll(names, folder, MAX_DEPTH, walk);
-  return walk.hash.digest('hex').slice(0, 32);
+  const changedAtMs = Number(walk.youngestNs / 1_000_000n);
+  return { stamp: walk.hash.digest('hex').slice(0, 32), changedAtMs };
+}
+
+/** Whoever copies a model writes for a while. */
+const WRITING_MS = 2_000;
+
+/** Whether files that changed then may still be about to be written: what is wrong with them may be right in a moment. */
+export function mayBeInWriting(changedAtMs: number | undefined): boolean {
+  return changedAtMs !== undefined && Math.abs(Date.now() - changedAtMs) < WRITING_MS;
 }
 
 interface Walk {
+  youngestNs: bigint;
   readonly hash: ReturnType<typeof createHash>;
   left: number;
 }
@@ -47,6 +69,7 @@ async function addAll(names: readonly string[], folder: string, depth: number, w
 
 async function add(path: string, depth: number, walk: Walk): Promise<void> {
   const found = await statOf(path);
+  if (found !== undefined && found.ctimeNs > walk.youngestNs) walk.youngestNs = found.ctimeNs;
   if (found?.isDirectory()) {
     walk.hash.update(`${path}/\n`);
     if (depth > 0) await addAll(await namesIn(path), path, depth - 1, walk);

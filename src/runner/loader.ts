@@ -9,6 +9,7 @@
 import type { Cancel, Clock } from '../clock.js';
 import type { BadModel, FoundModel, LoadFailure, LoadReport, ModelPlace } from '../model-repository/model.js';
 import type { ModelEntry, Models } from '../model-repository/models.js';
+import { mayBeInWriting } from '../model-repository/stamp.js';
 import type { Runner } from './runner.js';
 
 export interface LoaderOptions {
@@ -38,6 +39,8 @@ interface Tries {
   readonly dueMs: number;
 }
 
+const UNTRIED: Tries = { failed: 0, deaths: 0, dueMs: 0 };
+
 const FIRST_RETRY_MS = 1_000;
 /** Nobody is served meanwhile: what is tried disturbs none. */
 const MAX_RETRY_CLOSED_MS = 30_000;
@@ -61,6 +64,7 @@ export class Loader {
   #current: { readonly name: string; readonly sinceMs: number } | undefined;
   /** On its way to the runner. */
   #isTrying = false;
+  #isStopped = false;
   #cancelCheck: Cancel | undefined;
 
   constructor(options: LoaderOptions) {
@@ -108,7 +112,9 @@ export class Loader {
     this.#ended(name);
     const tries = this.#countFailure(name, endedRunner);
     if (endedRunner && models.entry(name).wasReady && tries.deaths < DEATHS_AT_MOST) return;
-    this.#fail(name, failure, this.#found.get(name)!);
+    const found = this.#found.get(name)!;
+    const isPermanent = failure.isPermanent && !mayBeInWriting(found.changedAtMs);
+    this.#fail(name, { ...failure, isPermanent }, found);
   }
 
   /** Its files are not those any more with which it failed. */
@@ -120,6 +126,7 @@ export class Loader {
   /** Tries what is due, and looks again as long as anything may become due. */
   check(): void {
     this.#cancelCheck?.();
+    if (this.#isStopped) return;
     const { clock } = this.#options;
     this.#endWhatTakesTooLong();
     const due = this.#due();
@@ -128,18 +135,16 @@ export class Loader {
   }
 
   stop(): void {
-    this.#tries.clear();
+    this.#isStopped = true;
     this.#cancelCheck?.();
   }
 
   /** What has failed for good is worth a try only with other files; what has failed for now, when it is due. */
   async #lookIfWanted(entry: ModelEntry): Promise<FoundModel | undefined> {
     if (entry.state.kind !== 'failed') return await this.#look(entry);
-    const tries = this.#tries.get(entry.name);
-    if (tries !== undefined) {
-      const isDue = tries.deaths === 0 && tries.dueMs <= this.#options.clock.nowMs();
-      return isDue ? await this.#look(entry) : undefined;
-    }
+    const { failed, deaths, dueMs } = this.#tries.get(entry.name) ?? UNTRIED;
+    const isDue = deaths === 0 && dueMs <= this.#options.clock.nowMs();
+    if (failed > 0 || !entry.state.failure.isPermanent) return isDue ? await this.#look(entry) : undefined;
     const found = await this.#options.lookAt(placeOf(entry));
     if (found === undefined || 'failure' in found || found.stamp === entry.stamp) return undefined;
     this.#found.set(found.name, found);
@@ -168,7 +173,7 @@ export class Loader {
 
   #countFailure(name: string, endedRunner: boolean): Tries {
     const { models, clock } = this.#options;
-    const before = this.#tries.get(name) ?? { failed: 0, deaths: 0 };
+    const before = this.#tries.get(name) ?? UNTRIED;
     const most = models.isServing ? MAX_RETRY_MS : MAX_RETRY_CLOSED_MS;
     const tries = {
       failed: before.failed + 1,
@@ -212,7 +217,9 @@ export class Loader {
   async #tryAgain(entry: ModelEntry): Promise<void> {
     this.#isTrying = true;
     const found = await this.#look(entry);
-    if (found !== undefined) this.#options.runner().load([found]);
+    // A runner that has been replaced meanwhile loads what is due by itself.
+    const isUp = this.#options.runner().state.kind === 'up';
+    if (found !== undefined && isUp) this.#options.runner().load([found]);
     else this.#isTrying = false;
   }
 

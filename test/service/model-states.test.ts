@@ -16,10 +16,11 @@ async function ship(models: string, name: string, as = name): Promise<void> {
   await cp(`${PROJECT}models/${name}`, join(models, as), { recursive: true });
 }
 
-/** Sets the warm-up of a model that is there. */
+/** Sets the warm-up of a model that is there, which is all that is tried then: one input proves no batch. */
 async function warmUp(models: string, name: string, warmup: Record<string, unknown>): Promise<void> {
   const file = join(models, name, 'model.json');
-  await writeFile(file, JSON.stringify({ ...JSON.parse(await readFile(file, 'utf8')), warmup }));
+  const { batch: _, ...settings } = JSON.parse(await readFile(file, 'utf8'));
+  await writeFile(file, JSON.stringify({ ...settings, warmup }));
 }
 
 async function replaceRunner(oneslot: Oneslot): Promise<void> {
@@ -99,6 +100,14 @@ test('a runner that throws before it loads anything is told by its error, not by
   expect((await oneslot.get('/healthz')).status).toBe(200);
 });
 
+test('a model that is about to be written as the server starts does not end the start', async () => {
+  const models = await makeFolder({ 'digits/1/': '', 'digits/model.json': '{' });
+  await using oneslot = await startOneslot({ models, ready: false });
+  await oneslot.logs(({ msg }) => msg === 'runner up');
+  await ship(models, 'digits');
+  await until(() => oneslot.isReady());
+});
+
 describe('once the server has served, a model whose files are broken as the runner is replaced', () => {
   async function servesTwo(): Promise<{ models: string; file: string; oneslot: Oneslot }> {
     const models = await makeFolder();
@@ -117,6 +126,7 @@ describe('once the server has served, a model whose files are broken as the runn
     expect((await oneslot.get('/readyz')).status).toBe(200);
     const labels = { model: 'digits', version: '1', provider: 'cpu' };
     expect(await oneslot.metric('oneslot_model_loaded', labels)).toBe(0);
+    await until(async () => (await stateOf(oneslot, 'digits')).retryInMs === undefined);
     const { status, body } = await oneslot.predict('digits', {});
     expect([status, body.code, body.retryable]).toEqual([503, 'model_not_ready', false]);
     await cp(`${PROJECT}models/digits/1/model.onnx`, file);
@@ -136,7 +146,7 @@ describe('once the server has served, a model whose files are broken as the runn
     await writeFile(file, 'half of a model');
     process.kill(oneslot.runnerPid!, 'SIGKILL');
     expect(await answer).toMatchObject({ status: 500, body: { code: 'runner_crashed' } });
-    expect(await digit).toMatchObject({ status: 503, body: { code: 'model_not_ready', retryable: false } });
+    expect(await digit).toMatchObject({ status: 503, body: { code: 'model_not_ready' } });
     expect((await other).body.outputs.checksum).toBe(BURNS[1]!.checksum);
     expect(openBooks(await oneslot.metrics())).toBe(0);
   });

@@ -193,6 +193,18 @@ describe('what no time can mend', () => {
     expect(bench.told).toEqual(['load b']);
   });
 
+  test('is not said of files that may still be about to be written: they are tried again first', async () => {
+    bench.onDisk.set('b', { ...found('b'), changedAtMs: Date.now() });
+    await bench.start({ b: LASTING });
+    bench.onDisk.set('b', { ...found('b'), changedAtMs: Date.now() - 3600e3 });
+    await bench.pass(1250);
+    expect(bench.told).toEqual(['load b']);
+    bench.load('b', LASTING);
+    bench.up();
+    await bench.pass(600_000);
+    expect(bench.told).toEqual(['load b']);
+  });
+
   test('may be its files alone: then no runner hears of it', async () => {
     bench.onDisk.set('b', { name: 'b', folder: '/m/b', failure: LASTING, stamp: 'second' });
     expect(await bench.start()).toEqual(['a']);
