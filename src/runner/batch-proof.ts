@@ -45,7 +45,7 @@ const MORE_BUDGETS = 2;
 const POOL = 6;
 
 /** More than this is not joined for a proof. */
-const MOST_BYTES = 256 * 1024 * 1024;
+const MOST_BYTES = 64 * 1024 * 1024;
 
 const CURE =
   '"warmup" in model.json can give samples that the model takes: two or more, which differ in every input';

@@ -38,18 +38,20 @@ const isFloat = (type: NumericType): type is FloatType => type.startsWith('float
  * a dynamic quantisation, is then another one in company.
  */
 const SIZES = [1, 100, 0.01, 10, 1000, 0.1];
+/** None is larger than what is given. */
+const GIVEN_SIZES = [1, 0.01, 1, 0.1, 1, 0.001];
 
 function floatSpreads(type: FloatType, values: ArrayLike<number>): Spreads {
   const { least, most, finite } = boundsOf(values);
-  const sized = (draw: (random: Random) => number): Spread =>
-    numbers(type, (random, place) => draw(random) * SIZES[place % SIZES.length]!);
+  const sized = (draw: (random: Random) => number, sizes: readonly number[]): Spread =>
+    numbers(type, (random, place) => draw(random) * sizes[place % sizes.length]!);
   if (finite.length === 0 || (least === 0 && most === 0)) {
     const ways = [numbers(type, ({ unit }) => unit()), numbers(type, ({ normal }) => normal())];
-    return { ways: [...ways, sized(({ normal }) => normal())], isLadder: true };
+    return { ways: [...ways, sized(({ normal }) => normal(), SIZES)], isLadder: true };
   }
-  const near = ({ pick, unit }: Random): number => pick(finite) * (0.5 + unit());
+  const near = ({ pick, unit }: Random): number => pick(finite) * (1 - unit() / 2);
   const between = ({ unit }: Random): number => least + unit() * (most - least);
-  return { ways: [numbers(type, near), numbers(type, between), sized(near)], isLadder: true };
+  return { ways: [numbers(type, near), numbers(type, between), sized(near, GIVEN_SIZES)], isLadder: true };
 }
 
 /** Where nothing is given: most models take 1 and 2, those of language tens of thousands. */

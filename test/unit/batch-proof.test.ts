@@ -288,6 +288,18 @@ test('integers stay within what model.json gives, and never become a 0 that was 
   expect(drawn.length).toBeGreaterThan(3);
 });
 
+test('floats are no larger than what model.json gives, and differ in size all the same', async () => {
+  const seen: number[] = [];
+  const model: Model = ({ x }) => {
+    seen.push(...numbers(x).map(Math.abs));
+    return { y: x! };
+  };
+  await prove(model, { settings: { warmup: { x: { value: [0.25, -2] } } } });
+  const drawn = seen.slice(1);
+  expect(Math.max(...drawn)).toBeLessThanOrEqual(2);
+  expect(Math.min(...drawn)).toBeLessThan(0.01);
+});
+
 test('a count of turns is left small, whether model.json calls it the cost or not', async () => {
   let longest = 0;
   const turning: Model = async ({ turns }) => {
