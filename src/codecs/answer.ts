@@ -96,14 +96,33 @@ const MOST_ELEMENT_BYTES = {
 function mostTensorBytes({ type, dims, bytes }: Tensor, keys: readonly string[] = []): number {
   const elements = type === 'string' ? bytes.byteLength : MOST_ELEMENT_BYTES[type] * elementCount(dims);
   const rows = keys.length === 0 ? 0 : elementCount(dims.slice(0, -1));
-  return (
-    elements + bracketsBytes(dims) + rows * sum(keys.map((key) => Buffer.byteLength(JSON.stringify(key)) + 1))
-  );
+  return elements + bracketsBytes(dims) + rows * textBytesOf(keys).all;
 }
 
 function mostLabelBytes([, { dims }, names]: Labelled): number {
-  const longest = names.reduce((most, name) => Math.max(most, Buffer.byteLength(JSON.stringify(name))), 4);
-  return elementCount(dims) * (longest + 1) + bracketsBytes(dims);
+  return elementCount(dims) * textBytesOf(names).longest + bracketsBytes(dims);
+}
+
+interface TextBytes {
+  readonly all: number;
+  readonly longest: number;
+}
+
+/** A model may have a thousand names, and answers a thousand times a second. */
+const textBytesByNames = new WeakMap<readonly string[], TextBytes>();
+
+/** What names take as text, each with a comma; where there is none it is null. */
+function textBytesOf(names: readonly string[]): TextBytes {
+  const known = textBytesByNames.get(names);
+  if (known !== undefined) return known;
+  let [all, longest] = [0, 'null,'.length];
+  for (const name of names) {
+    const bytes = Buffer.byteLength(JSON.stringify(name)) + 1;
+    all += bytes;
+    longest = Math.max(longest, bytes);
+  }
+  textBytesByNames.set(names, { all, longest });
+  return { all, longest };
 }
 
 /** The brackets of all arrays, and the commas between them, take room even where there is nothing in them. */
