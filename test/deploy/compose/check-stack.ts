@@ -63,14 +63,20 @@ export async function checkStack(context: Context, project: Project): Promise<vo
   });
 }
 
+/** Enough at once that none of three replicas is passed over: the first one that is idle gets each. */
+const AT_ONCE = 6;
+
 /** Resolves when the replica has had a prediction through the balancer. */
 async function serves(replica: Oneslot, url: string): Promise<void> {
   const headers = { 'content-type': 'application/json' };
-  const body = JSON.stringify({ inputs: { iterations: [10], seed: [1] } });
+  const body = JSON.stringify({ inputs: { iterations: [20_000], seed: [1] } });
+  const predict = async () => {
+    await (await fetch(`${url}/predict/burn`, { method: 'POST', headers, body })).text();
+  };
   await eventually(
     'predictions of the new container',
     async () => {
-      await (await fetch(`${url}/predict/burn`, { method: 'POST', headers, body })).text();
+      await Promise.all(Array.from({ length: AT_ONCE }, predict));
       return await replica.metric('oneslot_predictions_received_total');
     },
     (count) => count > 0,
