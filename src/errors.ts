@@ -101,6 +101,12 @@ export const ERRORS = {
     outcome: 'refused',
     title: 'The queue holds as many bytes as it may',
   },
+  no_resources: {
+    status: 503,
+    retryable: true,
+    outcome: 'failed',
+    title: 'The operating system has nothing left to give',
+  },
   too_many_connections: {
     status: 503,
     retryable: true,

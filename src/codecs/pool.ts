@@ -95,12 +95,17 @@ export class Pool {
 
   async #runNow(job: Job, transferList: TransferList): Promise<unknown> {
     if (this.#isClosed) throw shutDown();
+    const piscina = this.#started();
     try {
-      const outcome = await this.#started().run(job, { transferList });
+      const outcome = await piscina.run(job, { transferList });
       if (outcome.ok) return outcome.value;
       throw new ServiceError(outcome.code, outcome.message);
     } catch (error) {
-      throw this.#isClosed ? shutDown() : error;
+      if (this.#isClosed) throw shutDown();
+      this.#replaceIfDead(piscina);
+      throw codeOf(error) === 'ERR_WORKER_INIT_FAILED' || this.#isLost(piscina, error)
+        ? noThread(error)
+        : error;
     }
   }
 
@@ -120,9 +125,22 @@ export class Pool {
       maxThreads: THREADS,
       resourceLimits: { maxOldGenerationSizeMb: this.#heapMiB },
     });
-    // A thread that dies while idle; the next job gets another. Without a listener it would end the process.
-    piscina.on('error', () => {});
+    // A thread that dies while idle, or that the system did not start. Without a listener it would end the process.
+    piscina.on('error', () => this.#replaceIfDead(piscina));
     return piscina;
+  }
+
+  /** Whether a job waited for threads that never came. */
+  #isLost(piscina: Piscina, error: unknown): boolean {
+    return this.#piscina !== piscina && !(error instanceof ServiceError) && !isOutOfMemory(error);
+  }
+
+  /** After a thread that could not be started piscina starts none any more, and jobs would wait for ever. */
+  #replaceIfDead(piscina: Piscina): void {
+    if (this.#isClosed || this.#piscina !== piscina || piscina.threads.length > 0) return;
+    this.#piscina = undefined;
+    // Whoever waits for it is told.
+    void piscina.destroy();
   }
 
   #bodyTooLarge(cause: unknown): ServiceError {
@@ -154,7 +172,17 @@ function copied(tensor: Tensor): Tensor {
 }
 
 function isOutOfMemory(error: unknown): boolean {
-  return (error as NodeJS.ErrnoException).code === 'ERR_WORKER_OUT_OF_MEMORY';
+  return codeOf(error) === 'ERR_WORKER_OUT_OF_MEMORY';
+}
+
+function codeOf(error: unknown): string | undefined {
+  return (error as NodeJS.ErrnoException).code;
+}
+
+function noThread(cause: unknown): ServiceError {
+  const message =
+    'the system gave no thread to read or write this: it has no file descriptors or no memory left';
+  return new ServiceError('no_resources', message, { cause });
 }
 
 function shutDown(): ServiceError {

@@ -133,6 +133,28 @@ describe('with few file descriptors', () => {
   });
 });
 
+test('a thread that the system does not give costs those who need it now, and nobody later', async () => {
+  await using oneslot = await startOneslot();
+  const image = Array.from({ length: 2000 }, () => DIGIT.image[0]);
+  const large = JSON.stringify({ inputs: { image } });
+  const connections: RawConnection[] = [];
+  for (let i = 0; i < 4; i++) connections.push(await keptConnection(oneslot));
+  // Now, as the connections have their descriptors already.
+  setDescriptorLimit(oneslot.pid, descriptorsOf(oneslot.pid));
+  for (const connection of connections) {
+    connection.sendHead('/predict/digits', { 'Content-Length': large.length });
+    connection.send(large);
+  }
+  for (const connection of connections) {
+    expect(await connection.hears('"no_resources"')).toMatch(/HTTP\/1\.1 503 /);
+    connection.reset();
+  }
+  setDescriptorLimit(oneslot.pid, 1024);
+  const { status, body } = await oneslot.post('/predict/digits', large);
+  expect([status, body.outputs.label.length]).toEqual([200, 2000]);
+  expect(openBooks(await oneslot.metrics())).toBe(0);
+});
+
 test('a program that is not there any more is a failed start of the runner, and tried again', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'oneslot-node-'));
   const node = join(folder, 'node');
