@@ -8,9 +8,13 @@ import { DiskWatch } from '../model-repository/disk-watch.js';
 import type { LoadReport } from '../model-repository/model.js';
 import type { Models } from '../model-repository/models.js';
 import { lookAt } from '../model-repository/repository.js';
+import { OwnFiles } from '../own-files.js';
 import type { AnswerRoom } from './answer-room.js';
 import { Loader } from './loader.js';
 import { Runner, type RunnerListener, type RunnerMemory } from './runner.js';
+
+const REBUILT =
+  'the files of this program are not those any more that the server was started from: restart it';
 
 /** What the owner of the models is told. */
 export interface HostListener
@@ -56,12 +60,16 @@ export class ModelHost {
       onFailed: (name) => listener.modelFailed(name),
     });
     const modelCount = models.names.length;
+    const ownFiles = new OwnFiles();
     this.#loader = loader;
     this.runner = new Runner({
       memory,
       answers,
       settings: { modelCount, provider, deviceId, requireGpu, intraOpThreads, maxAnswerBytes },
-      toLoad: () => loader.forNewRunner(),
+      async toLoad() {
+        if (!(await ownFiles.areSame())) throw new Error(REBUILT);
+        return await loader.forNewRunner();
+      },
       loadTimeoutMs: config.loadTimeoutMs,
       log,
       listener: {

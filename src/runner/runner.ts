@@ -74,7 +74,7 @@ export interface RunnerMemory {
 
 export interface RunnerOptions {
   readonly settings: Omit<RunnerSettings, 'sharedMemoryBytes'>;
-  /** What a new process loads, as it lies on disk now. Never rejects. */
+  /** What a new process loads, as it lies on disk now. Rejects with an Error that says why it must not load anything. */
   readonly toLoad: () => Promise<readonly FoundModel[]>;
   /** Left out, every input travels. */
   readonly memory?: RunnerMemory | undefined;
@@ -99,6 +99,8 @@ export class Runner {
   readonly #lastWords = new LastWords();
   /** The model whose load goes on; what it is said to have died of, where that is known already. */
   #loading: { readonly model: string; failure?: LoadFailure } | undefined;
+  /** Why the process that starts must not load anything. */
+  #refusal: string | undefined;
   /** What was last told of each model that has loaded, in any process. */
   readonly #known = new Map<string, LoadReport>();
   #loadMs: number | undefined;
@@ -179,6 +181,7 @@ export class Runner {
     this.#oomKills = oomKills();
     this.#lastWords.clear();
     this.#loading = undefined;
+    this.#refusal = undefined;
     this.#state = {
       kind: 'starting',
       sinceMs: monotonicMs(),
@@ -192,9 +195,15 @@ export class Runner {
     this.#listen(child);
     this.#options.answers?.runnerStarted((bytes) => this.#send({ kind: 'room', bytes }));
     // They are looked at while the process starts.
-    void this.#options.toLoad().then((models) => {
-      if (this.#child === child) this.load(models);
-    });
+    void this.#options.toLoad().then(
+      (models) => {
+        if (this.#child === child) this.load(models);
+      },
+      (error: Error) => {
+        this.#refusal = error.message;
+        child.kill('SIGKILL');
+      },
+    );
     this.#watchLoad();
     this.#options.log.info({ pid: child.pid, attempt: attempts + 1 }, 'runner starting');
   }
@@ -311,6 +320,8 @@ export class Runner {
   }
 
   #loaded(): void {
+    // It was told to end, and what it still says of its loads comes too late.
+    if (this.#killReason !== undefined) return;
     clearTimeout(this.#timer);
     if (this.#state.kind === 'starting') {
       this.#loadMs = monotonicMs() - this.#state.sinceMs;
@@ -359,6 +370,7 @@ export class Runner {
   }
 
   #startFailure(how: string): string {
+    if (this.#refusal !== undefined) return this.#refusal;
     if (this.#loading !== undefined) return `it ended as it loaded ${this.#loading.model}`;
     if (this.#killReason === 'load_timeout')
       return `it did not begin to load within --load-timeout, ${this.#options.loadTimeoutMs / 1000} s`;

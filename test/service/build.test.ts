@@ -7,7 +7,7 @@ import { cp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/pro
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { beforeEach, expect, test } from '@jest/globals';
-import { PROJECT } from '../support/oneslot.js';
+import { PROJECT, startOneslot } from '../support/oneslot.js';
 import { tempFolders } from '../support/temp-folders.js';
 import { until } from '../support/until.js';
 
@@ -106,4 +106,18 @@ test('a server that npm start runs stays of its own build, whatever becomes of d
   child.stdin.end();
   await once(child, 'close');
   expect((await readdir(root)).filter((name) => /^dist-\d/.test(name))).toEqual([]);
+}, 120_000);
+
+test('a server whose files are replaced starts no runner of the new ones, and says that it wants a restart', async () => {
+  await cp(`${PROJECT}dist/src`, dist(''), { recursive: true });
+  await using oneslot = await startOneslot({ main: dist('main.js') });
+  await cp(dist('tensor.js'), join(root, 'kept'));
+  await writeFile(dist('tensor.js'), `${await readFile(dist('tensor.js'), 'utf8')}// another build`);
+  process.kill(oneslot.runnerPid!, 'SIGKILL');
+  await until(async () => {
+    const { status, body } = await oneslot.get('/readyz');
+    return status === 503 && /restart it/.test(body.reasons);
+  });
+  await cp(join(root, 'kept'), dist('tensor.js'));
+  await until(() => oneslot.isReady());
 }, 120_000);

@@ -22,6 +22,8 @@ export interface StartOptions {
   /** @default the shipped models */
   readonly models?: string;
   readonly args?: readonly string[];
+  /** Another copy of the program. @default the one in dist */
+  readonly main?: string;
   readonly env?: NodeJS.ProcessEnv;
   /** `undefined`: the server's own default. @default 127.0.0.1 */
   readonly host?: string | undefined;
@@ -145,6 +147,7 @@ export async function startOneslot({
   ready = true,
   maxDescriptors,
   node = process.execPath,
+  main = MAIN,
   ...others
 }: StartOptions = {}): Promise<Oneslot> {
   const host = 'host' in others ? others.host : '127.0.0.1';
@@ -156,7 +159,7 @@ export async function startOneslot({
     models ?? `${PROJECT}models`,
   ];
   const limit = maxDescriptors === undefined ? '' : `ulimit -n ${maxDescriptors}; `;
-  const command = [node, MAIN, 'serve', ...defaults, ...args];
+  const command = [node, main, 'serve', ...defaults, ...args];
   const child = spawn('/bin/sh', ['-c', `${limit}exec "$0" "$@"`, ...command], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, ...NO_PLATFORM, ...env },

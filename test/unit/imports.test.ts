@@ -39,6 +39,7 @@ const FLOORS: readonly (readonly string[])[] = [
     'process-end.ts',
     'descriptors.ts',
     'cpu-limit.ts',
+    'own-files.ts',
   ],
 ];
 
