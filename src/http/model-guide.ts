@@ -3,7 +3,7 @@
 
 import { isPictureType, rawInput, textInput, typesOf } from '../codecs/media-types.js';
 import type { ImageMapping, Model } from '../model-repository/model.js';
-import type { Dimension } from '../tensor.js';
+import type { Dimension, TensorSpec } from '../tensor.js';
 import { exampleOf } from './example.js';
 
 export interface GuideLimits {
@@ -63,7 +63,8 @@ function sideOf(side: 'width' | 'height', { image, shape, settings }: Side): num
 }
 
 function answersOf({ signature }: Model): readonly object[] {
-  const raw = signature.outputs.filter(({ type }) => type !== 'string').map(({ name }) => name);
+  const hasRaw = ({ type, mapKeys }: TensorSpec): boolean => type !== 'string' && mapKeys === undefined;
+  const raw = signature.outputs.filter(hasRaw).map(({ name }) => name);
   return [
     { contentType: 'application/json' },
     { contentType: 'text/event-stream' },

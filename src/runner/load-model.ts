@@ -301,7 +301,9 @@ function signatureOf(
   const spec = (value: Ort.InferenceSession.ValueMetadata): TensorSpec => specOf(value, settings, unranked);
   const outputs = outputMetadata.map(spec).map((output) => {
     const keys = mapKeys.get(output.name);
-    return keys === undefined ? output : { ...output, mapKeys: keys };
+    if (keys === undefined) return output;
+    // Where ONNX Runtime does not know it: a map for each row.
+    return { ...output, shape: output.shape ?? [null, keys.length], mapKeys: keys };
   });
   checkOutputNames(outputs);
   return { inputs: inputMetadata.map(spec), outputs, ...(leftOut.length > 0 && { leftOut }) };

@@ -115,6 +115,10 @@ test('maps have no raw form, and may be asked for alone', async () => {
   expect(raw).toMatchObject({ status: 406, body: { code: 'not_acceptable' } });
   expect(raw.body.detail).toContain('output probabilities holds maps');
   expect((await oneslot.post('/predict/numbers?outputs=doubled', body, asRaw)).status).toBe(200);
+  expect((await oneslot.get('/models/numbers')).body.answers).toContainEqual({
+    contentType: 'application/octet-stream',
+    oneOf: ['doubled'],
+  });
   expect((await oneslot.post('/predict/numbers?outputs=probabilities', body)).body.outputs).toEqual({
     probabilities: [{ '0': 1, '1': 2, '2': 3 }],
   });
