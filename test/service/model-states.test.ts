@@ -102,8 +102,13 @@ test('a runner that throws before it loads anything is told by its error, not by
 
 test('a model that is about to be written as the server starts does not end the start', async () => {
   const models = await makeFolder({ 'digits/1/': '', 'digits/model.json': '{' });
+  let isWritten = false;
+  const write = () => writeFile(join(models, 'digits', 'model.json'), '{').then(() => isWritten);
+  const writing = until(write);
   await using oneslot = await startOneslot({ models, ready: false });
-  await oneslot.logs(({ msg }) => msg === 'runner up');
+  await oneslot.logs(({ msg }) => msg === 'model not loaded');
+  isWritten = true;
+  await writing;
   await ship(models, 'digits');
   await until(() => oneslot.isReady());
 });
