@@ -13,6 +13,8 @@ import { until } from '../support/until.js';
 import { autoscale, type Look } from './loop/autoscaler.js';
 import { Callers, type Heard, quantile } from './loop/callers.js';
 import {
+  ARRIVALS,
+  DAY,
   DEATH,
   FIRST_REPLICAS,
   ORACLE_SECONDS,
@@ -105,7 +107,7 @@ async function run(context: Context): Promise<void> {
   });
 }
 
-function isNear(what: string, real: number, planned: number): string {
+export function isNear(what: string, real: number, planned: number): string {
   const words = `${what} ${figure(real)}, planned ${figure(planned)}`;
   assert.ok(Math.abs(real / planned - 1) <= MOST_OFF_PLAN, words);
   return words;
@@ -123,18 +125,21 @@ async function play({ project, folder, cleanup }: Context): Promise<Day> {
   const models = join(folder, 'models');
   writeFixtureModels(models, ['burn']);
   const startedMs = performance.now();
-  const first = await startTogether(models, cleanup);
+  const first = await startTogether(models, cleanup, FIRST_REPLICAS);
   const clock = new DayClock(speedFor(performance.now() - startedMs));
   const scraper = await startScraper({ project, folder: join(folder, 'prometheus'), cleanup }, clock);
   scraper.scrape(first.map(addressOf));
   await until(async () => (await scraper.prometheus.value('count(oneslot_demand)')) === FIRST_REPLICAS);
   clock.begin();
-  const replicas = new Replicas({ models, clock, first, onChange: (all) => scraper.scrape(all) });
+  const replicas = new Replicas({
+    ...{ models, clock, first, duration: ARRIVALS.duration },
+    onChange: (all) => scraper.scrape(all),
+  });
   cleanup.add(() => replicas.stop());
-  const timeline = new Timeline();
+  const timeline = new Timeline(ARRIVALS.duration);
   const [heard, looks, owed] = await Promise.all([
-    new Callers(clock, replicas, timeline).play(),
-    autoscale(clock, scraper.prometheus, replicas),
+    new Callers({ day: DAY, clock, replicas, timeline }).play(),
+    autoscale(clock, scraper.prometheus, replicas, DAY),
     clock.at(DEATH).then(() => replicas.kill()),
   ]);
   for (const { at, paid } of looks) timeline.looked(at, paid);
@@ -144,8 +149,12 @@ async function play({ project, folder, cleanup }: Context): Promise<Day> {
 }
 
 /** As many at once as a burst may add, so that it shows how long starting takes on this machine. */
-async function startTogether(models: string, cleanup: Cleanup): Promise<readonly Oneslot[]> {
-  const starting = Array.from({ length: FIRST_REPLICAS }, () => startReplica(models));
+export async function startTogether(
+  models: string,
+  cleanup: Cleanup,
+  count: number,
+): Promise<readonly Oneslot[]> {
+  const starting = Array.from({ length: count }, () => startReplica(models));
   cleanup.add(async () => {
     for (const oneslot of await Promise.all(starting)) await oneslot[Symbol.asyncDispose]();
   });
@@ -153,7 +162,7 @@ async function startTogether(models: string, cleanup: Cleanup): Promise<readonly
 }
 
 /** No faster than replicas can start here in the time that the day gives them. */
-const speedFor = (startMs: number): number => Math.min(FASTEST, STARTUP / (startMs / 1000));
+export const speedFor = (startMs: number): number => Math.min(FASTEST, STARTUP / (startMs / 1000));
 
 function rangeOf(looks: readonly Look[]): string {
   const paid = looks.map((look) => look.paid);

@@ -1,5 +1,6 @@
 // `npm run test:deploy`: what lies in deploy/ is checked and run by the real programs that it is made for.
-// `-- --only NAME,NAME` runs some of its parts; kubernetes-api, which compiles an API server for ten minutes, only so.
+// `-- --only NAME,NAME` runs some of its parts; kubernetes-api, which compiles an API server for ten minutes,
+// and loop-haproxy, which wants a machine of its own, only so.
 
 import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -13,11 +14,12 @@ import { part as ecs } from './ecs.js';
 import { part as grafana } from './grafana.js';
 import { part as kubernetes, apiPart as kubernetesApi } from './kubernetes.js';
 import { part as loop } from './loop.js';
+import { part as loopHaproxy } from './loop-haproxy.js';
 import type { Part } from './part.js';
 import { part as prometheus } from './prometheus.js';
 
 const PARTS: readonly Part[] = [prometheus, grafana, kubernetes, ecs, balancing, compose, loop];
-const ON_DEMAND: readonly Part[] = [kubernetesApi];
+const ON_DEMAND: readonly Part[] = [kubernetesApi, loopHaproxy];
 
 const PROJECT = fileURLToPath(new URL('../../../', import.meta.url));
 

@@ -54,6 +54,8 @@ export interface Surroundings {
   readonly env?: Readonly<Record<string, string>>;
   /** A command that runs the one which is put behind it, in place of itself. */
   readonly through?: readonly string[];
+  /** Changes the configuration further. */
+  readonly edit?: (config: string) => string;
 }
 
 export const startHaproxy = (context: Context, replicas: readonly string[], surroundings?: Surroundings) =>
@@ -84,7 +86,8 @@ export class Balancer {
     const [port, operatorsPort] = [await freePort(), await freePort()];
     const shipped = await readFile(join(context.project, 'deploy', program.configFile), 'utf8');
     const configFile = join(folder, 'config');
-    await writeFile(configFile, onLoopback(shipped, { replicas, port, operatorsPort, folder }));
+    const { edit = (config) => config } = surroundings;
+    await writeFile(configFile, edit(onLoopback(shipped, { replicas, port, operatorsPort, folder })));
     const logFile = join(folder, 'log');
     const child = await spawnUnprivileged(program.command(configFile), logFile, surroundings);
     const [url, operatorsUrl] = [`http://${ADDRESS}:${port}`, `http://${ADDRESS}:${operatorsPort}`];

@@ -3,7 +3,7 @@
 import { HPA_SYNC_MS } from '../../../src/plan/hpa.js';
 import { hpaScaler, type Signals } from '../../../src/plan/scaler.js';
 import type { Prometheus } from '../../support/programs/prometheus.js';
-import { ARRIVALS, FIRST_REPLICAS, HPA } from './day.js';
+import type { PlayedDay } from './day.js';
 import type { DayClock } from './day-clock.js';
 import type { Replicas } from './replicas.js';
 
@@ -12,6 +12,8 @@ export interface Look extends Partial<Signals> {
   readonly at: number;
   readonly wanted: number;
   readonly paid: number;
+  /** What the replicas themselves know of the demand. */
+  readonly inReplicas?: number;
 }
 
 const SYNC = HPA_SYNC_MS / 1000;
@@ -24,19 +26,30 @@ export async function autoscale(
   clock: DayClock,
   prometheus: Prometheus,
   replicas: Replicas,
+  day: PlayedDay,
 ): Promise<readonly Look[]> {
-  const scaler = hpaScaler(HPA);
+  const scaler = hpaScaler(day.hpa);
   const looks: Look[] = [];
-  let wanted = FIRST_REPLICAS;
-  for (let at = SYNC; at < ARRIVALS.duration; at += SYNC) {
+  let wanted = replicas.ready.length;
+  for (let at = SYNC; at < day.arrivals.duration; at += SYNC) {
     await clock.at(at);
-    const signals = await read(prometheus, clock);
+    const [signals, inReplicas] = await Promise.all([
+      read(prometheus, clock),
+      prometheus.value('sum(oneslot_demand)'),
+    ]);
     const ready = replicas.ready.length;
     if (at >= RATE_WINDOW) {
       wanted = scaler.desired(clock.now, wanted, { ...signals, ready });
       replicas.scaleTo(wanted);
     }
-    looks.push({ at, ...signals, wanted, ready, paid: replicas.paid });
+    looks.push({
+      at,
+      ...signals,
+      wanted,
+      ready,
+      paid: replicas.paid,
+      ...(inReplicas !== undefined && { inReplicas }),
+    });
   }
   return looks;
 }

@@ -5,7 +5,7 @@ import { WaitTimes } from '../../../src/plan/wait-times.js';
 import { burnReference } from '../../support/burn-reference.js';
 import { BURN_SIZE } from '../../support/fixture-models.js';
 import { call, type Reply } from '../balancing/calls.js';
-import { ARRIVALS, type Phase, RUN_TIMES, SEED, SEGMENTS, TARGET } from './day.js';
+import { type Phase, type PlayedDay, RUN_TIMES, SEED, TARGET } from './day.js';
 import type { DayClock } from './day-clock.js';
 import type { Replica, Replicas } from './replicas.js';
 import type { Timeline } from './timeline.js';
@@ -32,29 +32,36 @@ export interface Heard {
 
 const REFUSED = 503;
 
+export interface CallersOptions {
+  readonly day: PlayedDay;
+  readonly clock: DayClock;
+  readonly replicas: Replicas;
+  readonly timeline: Timeline;
+  /** Where all calls go; left out, each goes to the replica that owes the fewest answers. */
+  readonly balancerUrl?: string;
+}
+
 export class Callers {
-  readonly #clock: DayClock;
-  readonly #replicas: Replicas;
-  readonly #timeline: Timeline;
+  readonly #options: CallersOptions;
   readonly #waits = new WaitTimes();
-  readonly #waitsOf = new Map<Phase, WaitTimes>(SEGMENTS.map(({ phase }) => [phase, new WaitTimes()]));
+  readonly #waitsOf: ReadonlyMap<Phase, WaitTimes>;
   readonly #wrong: string[] = [];
   #count = 0;
   #askedAgain = 0;
 
-  constructor(clock: DayClock, replicas: Replicas, timeline: Timeline) {
-    this.#clock = clock;
-    this.#replicas = replicas;
-    this.#timeline = timeline;
+  constructor(options: CallersOptions) {
+    this.#options = options;
+    this.#waitsOf = new Map(options.day.segments.map(({ phase }) => [phase, new WaitTimes()]));
   }
 
   /** Sends the whole day; resolves when everyone has an answer. Same seed, same arrivals and runs as simulated. */
   async play(): Promise<Heard> {
-    const nextArrival = ARRIVALS.times(new Random(SEED, 0));
+    const { clock, day } = this.#options;
+    const nextArrival = day.arrivals.times(new Random(SEED, 0));
     const runs = new Random(SEED, 1);
     const calls: Promise<void>[] = [];
     for (let dueAt = nextArrival(); Number.isFinite(dueAt); dueAt = nextArrival()) {
-      await this.#clock.at(dueAt);
+      await clock.at(dueAt);
       const caller = { dueAt, run: RUN_TIMES.draw(runs), seed: 1 + (this.#count++ % SEEDS) };
       calls.push(this.#ask(caller).catch((error: Error) => void this.#wrong.push(error.message)));
     }
@@ -82,32 +89,36 @@ export class Callers {
   }
 
   async #askOnce({ run, seed }: Caller): Promise<Reply> {
+    const { clock, balancerUrl } = this.#options;
+    const burn = { iterations: Math.round(clock.toMs(run)), seed };
+    if (balancerUrl !== undefined) return await call(balancerUrl, burn);
     const replica = this.#fewestOutstanding();
     replica.outstanding++;
     try {
-      return await call(replica.oneslot!.url, { iterations: Math.round(this.#clock.toMs(run)), seed });
+      return await call(replica.oneslot!.url, burn);
     } finally {
       replica.outstanding--;
     }
   }
 
   #fewestOutstanding(): Replica {
-    const { ready } = this.#replicas;
+    const { ready } = this.#options.replicas;
     if (ready.length === 0) throw new Error('no replica is ready');
     return ready.reduce((least, each) => (each.outstanding < least.outstanding ? each : least));
   }
 
   #note({ dueAt, seed }: Caller, reply: Reply): void {
-    if (reply.status === REFUSED) this.#timeline.refused(dueAt);
+    const { clock, day, timeline } = this.#options;
+    if (reply.status === REFUSED) timeline.refused(dueAt);
     if (!isRight(reply, seed)) {
       this.#wrong.push(`${reply.status} ${JSON.stringify(reply.body)}`);
       return;
     }
     const [, runMs] = /run;dur=([\d.]+)/.exec(reply.headers.get('server-timing')!)!;
-    const wait = Math.max(0, this.#clock.now - dueAt - this.#clock.ofMs(Number(runMs)));
+    const wait = Math.max(0, clock.now - dueAt - clock.ofMs(Number(runMs)));
     this.#waits.add(wait);
-    this.#timeline.served(dueAt, wait);
-    const { phase } = SEGMENTS.find(({ from, to }) => dueAt >= from && dueAt < to)!;
+    timeline.served(dueAt, wait);
+    const { phase } = day.segments.find(({ from, to }) => dueAt >= from && dueAt < to)!;
     this.#waitsOf.get(phase)!.add(wait);
   }
 }

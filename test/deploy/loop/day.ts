@@ -19,27 +19,34 @@ const PROFILE = [
   ['night', 15, 0.25],
 ] as const;
 
-export type Phase = (typeof PROFILE)[number][0];
+export type Phase = 'steady' | 'burst' | 'ebb' | 'night';
 
 const MINUTE = 60;
 
-interface Segment {
+export interface Segment {
   readonly phase: Phase;
   readonly from: number;
   readonly to: number;
   readonly rate: number;
 }
 
-function segments(): readonly Segment[] {
+/** What a played day is made of. */
+export interface PlayedDay {
+  readonly segments: readonly Segment[];
+  readonly arrivals: Arrivals;
+  readonly hpa: HpaSettings;
+}
+
+export function segmentsOf(profile: readonly (readonly [Phase, number, number])[]): readonly Segment[] {
   let from = 0;
-  return PROFILE.map(([phase, minutes, rate]) => {
+  return profile.map(([phase, minutes, rate]) => {
     const segment = { phase, from, to: from + minutes * MINUTE, rate };
     from = segment.to;
     return segment;
   });
 }
 
-export const SEGMENTS = segments();
+export const SEGMENTS = segmentsOf(PROFILE);
 export const ARRIVALS = new Arrivals(SEGMENTS);
 export const RUN_TIMES = runTimesOf(6, 0.5);
 /** 95 % wait no longer than ten runs take. */
@@ -71,16 +78,18 @@ export const HPA: HpaSettings = {
   },
 };
 
-const fewest = (rate: number): number =>
-  fewestReplicas({ rate, mean: RUN_TIMES.mean, cv: RUN_TIMES.cv }, TARGET, MAX_REPLICAS)!;
+export const DAY: PlayedDay = { segments: SEGMENTS, arrivals: ARRIVALS, hpa: HPA };
+
+export const fewest = (rate: number, most = MAX_REPLICAS): number =>
+  fewestReplicas({ rate, mean: RUN_TIMES.mean, cv: RUN_TIMES.cv }, TARGET, most)!;
 
 export const FIRST_REPLICAS = fewest(PROFILE[0][2]);
 
 /** Of someone who knows the load ahead, has at each moment as few as keep the goal, and starts them in no time. */
-export const ORACLE_SECONDS = ARRIVALS.segments.reduce(
-  (sum, { from, to, rate }) => sum + (to - from) * fewest(rate),
-  0,
-);
+export const oracleSeconds = ({ segments }: PlayedDay): number =>
+  segments.reduce((sum, { from, to, rate }) => sum + (to - from) * fewest(rate), 0);
+
+export const ORACLE_SECONDS = oracleSeconds(DAY);
 
 /** What `oneslot plan` computes of this day, or of another of its kind. */
 export function simulatedDay(seed = SEED): Outcome {

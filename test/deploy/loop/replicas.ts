@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { Steps } from '../../../src/plan/steps.js';
 import { type Oneslot, startOneslot } from '../../support/oneslot.js';
 import { track } from '../../support/programs/command.js';
-import { ARRIVALS, STARTUP } from './day.js';
+import { STARTUP } from './day.js';
 import type { DayClock } from './day-clock.js';
 
 const DEVICE = new URL('../../support/waiting-device.js', import.meta.url).href;
@@ -41,6 +41,10 @@ export interface FleetOptions {
    * scraped when it has grown hides that growth from rate(): the load of a burst, just when new replicas take it.
    */
   readonly onChange: (addresses: readonly string[]) => void;
+  /** Told of those that take predictions. */
+  readonly onServing?: (addresses: readonly string[]) => void;
+  /** Seconds that are paid for. */
+  readonly duration: number;
 }
 
 export class Replicas {
@@ -53,7 +57,7 @@ export class Replicas {
   constructor(options: FleetOptions) {
     this.#options = options;
     this.#all = new Set(options.first.map((oneslot) => ({ oneslot, state: 'ready', outstanding: 0 })));
-    this.#paid = new Steps(ARRIVALS.duration, 1, this.#all.size);
+    this.#paid = new Steps(options.duration, 1, this.#all.size);
   }
 
   get ready(): readonly Replica[] {
@@ -112,6 +116,7 @@ export class Replicas {
   async #drain(replica: Replica): Promise<void> {
     const { clock } = this.#options;
     replica.state = 'draining';
+    this.#changed();
     while (replica.oneslot === undefined) await clock.at(clock.now + 1);
     const { code } = await replica.oneslot.signal('SIGTERM');
     assert.equal(code, 0, replica.oneslot.stderr);
@@ -130,8 +135,9 @@ export class Replicas {
   }
 
   #changed(): void {
-    const { clock, onChange } = this.#options;
+    const { clock, onChange, onServing } = this.#options;
     this.#paid.set(clock.now, this.#all.size);
+    onServing?.(this.ready.map(({ oneslot }) => addressOf(oneslot!)));
     onChange([...this.#all].flatMap(({ oneslot }) => (oneslot === undefined ? [] : [addressOf(oneslot)])));
   }
 

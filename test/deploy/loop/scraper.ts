@@ -21,9 +21,12 @@ interface Options {
   readonly project: string;
   readonly folder: string;
   readonly cleanup: Cleanup;
+  /** HAProxy's operators' port, `host:port`. */
+  readonly balancer?: string;
 }
 
-export async function startScraper({ project, folder, cleanup }: Options, clock: DayClock): Promise<Scraper> {
+export async function startScraper(options: Options, clock: DayClock): Promise<Scraper> {
+  const { project, folder, cleanup, balancer } = options;
   const shipped = await readFile(join(project, 'deploy/prometheus/oneslot.rules.yml'), 'utf8');
   const rules = withWindows(shipped, 1 / clock.speed);
   const interval = `${Math.round(clock.toMs(INTERVAL))}ms`;
@@ -33,7 +36,13 @@ export async function startScraper({ project, folder, cleanup }: Options, clock:
     config: {
       global: { scrape_interval: interval, scrape_timeout: interval, evaluation_interval: interval },
       rule_files: ['oneslot.rules.yml'],
-      scrape_configs: [{ job_name: 'oneslot', file_sd_configs: [{ files: [TARGETS] }] }],
+      scrape_configs: [
+        { job_name: 'oneslot', file_sd_configs: [{ files: [TARGETS] }] },
+        {
+          job_name: 'oneslot-haproxy',
+          static_configs: balancer === undefined ? [] : [{ targets: [balancer] }],
+        },
+      ],
     },
     files: { 'oneslot.rules.yml': rules, [TARGETS]: '[]' },
   });

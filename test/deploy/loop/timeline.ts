@@ -2,7 +2,7 @@
 
 import { clockTime, figure } from '../../../src/plan/numbers.js';
 import { WaitTimes } from '../../../src/plan/wait-times.js';
-import { ARRIVALS, TARGET } from './day.js';
+import { TARGET } from './day.js';
 
 const PART = 300;
 
@@ -13,11 +13,15 @@ interface Part {
 }
 
 export class Timeline {
-  readonly #parts: readonly Part[] = Array.from({ length: Math.ceil(ARRIVALS.duration / PART) }, () => ({
-    waits: new WaitTimes(),
-    replicas: [],
-    refused: 0,
-  }));
+  readonly #parts: readonly Part[];
+
+  constructor(duration: number) {
+    this.#parts = Array.from({ length: Math.ceil(duration / PART) }, () => ({
+      waits: new WaitTimes(),
+      replicas: [],
+      refused: 0,
+    }));
+  }
 
   /** @param dueAt when its caller came */
   served(dueAt: number, wait: number): void {
