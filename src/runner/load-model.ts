@@ -70,7 +70,9 @@ export async function loadModel(
       (stamp) => stamp !== files.stamp,
       () => false,
     );
-    const isPermanent = !hasChanged && (error instanceof NoProvider ? error.isPermanent : !isPassing(reason));
+    const isFinal = error instanceof NoProvider ? error.isPermanent : !isPassing(reason);
+    // What was not tried for fear of the runner's end may yet be what it takes, such as samples for a proof.
+    const isPermanent = isFinal && !hasChanged && files.onlyGivenInputs !== true;
     const failure = loadFailure(hasChanged ? `${CHANGED}: ${reason}` : reason, files.folder, isPermanent);
     return {
       failure,

@@ -115,10 +115,13 @@ test('innocents beside it, in the same run or in line, get their answers', async
   const models = await makeFolder();
   writeFixtureModels(models, ['burn', 'killed']);
   await using oneslot = await startOneslot({ models });
-  const running = oneslot.predict('burn', { iterations: [100_000] });
+  // Long enough for all of them to be in line when it ends.
+  const running = oneslot.predict('burn', { iterations: [1_500_000] });
   await oneslot.running();
   const xs = [1, 2, KILLING, 4, KILLING, 6, 7, 8, 9, 10];
-  const answers = await Promise.all(xs.map((x) => oneslot.predict('killed', { x: [x] })));
+  const asked = xs.map((x) => oneslot.predict('killed', { x: [x] }));
+  await oneslot.queued(xs.length);
+  const answers = await Promise.all(asked);
   for (const [index, x] of xs.entries()) {
     const { body } = answers[index]!;
     if (x === KILLING) expect(body).toMatchObject({ retryable: false });
