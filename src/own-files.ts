@@ -11,9 +11,10 @@ const FOLDER = dirname(fileURLToPath(import.meta.url));
 export class OwnFiles {
   readonly #atStart = digest();
 
-  /** Whether they still say the same. */
+  /** Whether they say the same still, as far as they can be read. */
   async areSame(): Promise<boolean> {
-    return (await this.#atStart) === (await digest());
+    const [atStart, now] = [await this.#atStart, await digest()];
+    return atStart === undefined || now === undefined || atStart === now;
   }
 }
 
@@ -21,9 +22,9 @@ export class OwnFiles {
 async function digest(): Promise<string | undefined> {
   try {
     const files = (await readdir(FOLDER, { recursive: true })).filter((file) => file.endsWith('.js')).sort();
-    const contents = await Promise.all(files.map((file) => readFile(join(FOLDER, file))));
     const hash = createHash('sha256');
-    for (const [index, file] of files.entries()) hash.update(`${file}\n`).update(contents[index]!);
+    // One after the other: together they would take more file descriptors than there may be.
+    for (const file of files) hash.update(`${file}\n`).update(await readFile(join(FOLDER, file)));
     return hash.digest('hex');
   } catch {
     return undefined;
