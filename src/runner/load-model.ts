@@ -4,7 +4,6 @@ import type * as Ort from 'onnxruntime-node';
 import { monotonicMs } from '../clock.js';
 import { batchAxis } from '../model-repository/batch-axis.js';
 import { checkSettings } from '../model-repository/check-settings.js';
-import { isUnknownSize } from '../model-repository/dimension-names.js';
 import { isPassing, loadFailure } from '../model-repository/load-failure.js';
 import type {
   BatchProved,
@@ -17,15 +16,13 @@ import type {
   ProviderChoice,
 } from '../model-repository/model.js';
 import { stampOf } from '../model-repository/stamp.js';
-import { ELEMENT_TYPES, type ElementType, type Signature, type TensorSpec, type Tensors } from '../tensor.js';
+import type { Signature } from '../tensor.js';
 import { workloadOf } from '../workload.js';
 import { proveBatch } from './batch-proof.js';
 import { outputProblem } from './fit-model.js';
 import type { BatchAxes, LoadedModel } from './loaded-model.js';
-import { unrankedNames } from './model-file.js';
-import { type OpenedSession, openSession } from './open-session.js';
+import { openSession } from './open-session.js';
 import { ortMessage } from './ort-error.js';
-import { checkOutputNames } from './output-names.js';
 import { Profile } from './profile.js';
 import type { RunnerSettings } from './protocol.js';
 import { proveProvider } from './provider-proof.js';
@@ -33,10 +30,8 @@ import { runTensors } from './run.js';
 import { faultOf } from './run-failure.js';
 import { sampleShapes } from './sample-shapes.js';
 import { type SessionSettings, sessionOptions } from './session-options.js';
-import { isGiven, ranksToTry, warmupInputs } from './warmup.js';
-
-/** The first run pays for allocation and compilation; these tell what a run takes. */
-const TIMED_WARMUP_RUNS = 2;
+import { batchAxesOf, signatureOf } from './session-signature.js';
+import { type Run, shapesOf, timeRuns, warming, warmUp } from './warm-up.js';
 
 const GPU_PROVIDERS: readonly Provider[] = ['cuda', 'webgpu'];
 
@@ -288,116 +283,4 @@ function checkBackend(ort: typeof Ort, provider: Provider): void {
   if (!names.includes(provider)) {
     throw new Error(`provider ${provider} is not in this build of ONNX Runtime; it has ${names.join(', ')}`);
   }
-}
-
-function signatureOf(
-  { session, mapKeys, leftOut }: OpenedSession,
-  { path, settings }: ModelFiles,
-): Signature {
-  const { inputMetadata, outputMetadata } = session;
-  // Only the file tells a scalar from what may be of any rank.
-  const isInDoubt = [...inputMetadata, ...outputMetadata].some(
-    (value) => value.isTensor && value.shape.length === 0,
-  );
-  const unranked = new Set([...(isInDoubt ? unrankedNames(path) : []), ...mapKeys.keys()]);
-  const spec = (value: Ort.InferenceSession.ValueMetadata): TensorSpec => specOf(value, settings, unranked);
-  const outputs = outputMetadata.map(spec).map((output) => {
-    const keys = mapKeys.get(output.name);
-    if (keys === undefined) return output;
-    // Where ONNX Runtime does not know it: a map for each row.
-    return { ...output, shape: output.shape ?? [null, keys.length], mapKeys: keys };
-  });
-  checkOutputNames(outputs);
-  return { inputs: inputMetadata.map(spec), outputs, ...(leftOut.length > 0 && { leftOut }) };
-}
-
-function specOf(
-  metadata: Ort.InferenceSession.ValueMetadata,
-  { dimensions }: ModelSettings,
-  unranked: ReadonlySet<string>,
-): TensorSpec {
-  const { name, type, shape } = metadata as Ort.InferenceSession.TensorValueMetadata;
-  if (!isElementType(type)) throw new Error(`${name} is no tensor that can be served: this is a bug`);
-  if (shape.length === 0 && unranked.has(name)) return { name, type, shape: null };
-  // Unnamed ones come as ''. A name that says nothing is kept where model.json bounds it.
-  const isNamed = (size: number | string): boolean =>
-    typeof size === 'number' || Object.hasOwn(dimensions, size) || !isUnknownSize(size);
-  return { name, type, shape: shape.map((size) => (isNamed(size) ? size : null)) };
-}
-
-const isElementType = (type: string | undefined): type is ElementType =>
-  (ELEMENT_TYPES as readonly (string | undefined)[]).includes(type);
-
-function batchAxesOf({ settings }: ModelFiles, signature: Signature): BatchAxes | undefined {
-  const { batch } = settings;
-  if (batch === undefined) return undefined;
-  const axes = (specs: readonly TensorSpec[], own: Readonly<Record<string, number>>) =>
-    Object.fromEntries(specs.map(({ name }) => [name, batchAxis(own, name, batch.axis)]));
-  return { inputs: axes(signature.inputs, batch.inputs), outputs: axes(signature.outputs, batch.outputs) };
-}
-
-interface Warmup {
-  /** Missing where no input could be made that the model runs on. */
-  readonly inputs?: Tensors;
-  readonly warning?: string;
-}
-
-type Run = (request: { readonly inputs: Tensors; readonly outputs: readonly string[] }) => Promise<Tensors>;
-
-interface WarmupOptions {
-  readonly files: ModelFiles;
-  readonly provider: Provider;
-  readonly signature: Signature;
-  readonly run: Run;
-  /** Whether it is run on no inputs but those that model.json gives; see `FoundModel`. */
-  readonly onlyGiven: boolean;
-}
-
-/** What warming up gives is sent to nobody. */
-const warming = (ort: typeof Ort) => ({ ort, maxAnswerBytes: Number.POSITIVE_INFINITY });
-
-/** A warm-up that model.json describes must succeed; one made of zeros may fail, as not every model takes zeros. */
-async function warmUp({ files, provider, signature, run, onlyGiven }: WarmupOptions): Promise<Warmup> {
-  if (onlyGiven && !signature.inputs.every(({ name }) => isGiven(name, files.settings))) {
-    return {
-      warning:
-        'no warm-up run: the runner ended, or hung, as it loaded this model, and zeros may be why; "warmup" in model.json names inputs that it runs on',
-    };
-  }
-  const outputs = signature.outputs.map(({ name }) => name);
-  let failure: unknown;
-  for (const rank of ranksToTry(signature, files.settings)) {
-    const inputs = warmupInputs(signature, files.settings, { rank });
-    try {
-      await run({ inputs, outputs });
-      return { inputs };
-    } catch (error) {
-      failure ??= error;
-    }
-  }
-  const reason = ortMessage(failure);
-  if (files.settings.warmup !== undefined)
-    throw new Error(`the warm-up run on provider ${provider} failed: ${reason}`, { cause: failure });
-  return {
-    warning: `no warm-up run: the model does not run on zeros (${reason}); "warmup" in model.json names inputs that it runs on`,
-  };
-}
-
-async function timeRuns(
-  inputs: Tensors,
-  { signature, run }: Pick<WarmupOptions, 'signature' | 'run'>,
-): Promise<number[]> {
-  const outputs = signature.outputs.map(({ name }) => name);
-  const runMs: number[] = [];
-  for (let count = 0; count < TIMED_WARMUP_RUNS; count++) {
-    const startedMs = monotonicMs();
-    await run({ inputs, outputs });
-    runMs.push(monotonicMs() - startedMs);
-  }
-  return runMs;
-}
-
-function shapesOf(inputs: Tensors): Readonly<Record<string, readonly number[]>> {
-  // Not by assignment: a name may be __proto__.
-  return Object.fromEntries(Object.entries(inputs).map(([name, { dims }]) => [name, dims]));
 }

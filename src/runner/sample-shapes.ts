@@ -5,7 +5,7 @@ import type { ModelSettings, Provider } from '../model-repository/model.js';
 import { elementCount, type Signature, type Tensor } from '../tensor.js';
 import type { SampleInput } from './samples.js';
 import { spreadsOf } from './spreads.js';
-import { isGiven, ranksToTry, warmupInputs } from './warmup.js';
+import { isGiven, ranksToTry, warmupInputs } from './warmup-inputs.js';
 
 /** Sizes of free dimensions of which model.json says nothing. Pictures of 1 × 1 are too small for many a model. */
 const FREE_SIZES = [1, 5, 64];
