@@ -37,10 +37,10 @@ export interface Metrics {
   /** A platform call has ended. */
   platformCalled(call: CallName, result: CallResult): void;
   /**
-   * The page in Prometheus' text format, in UTF-8. All of oneslot's values on it are those of the moment of this call, so that
+   * The page in Prometheus' text format, in UTF-8 and in pieces. All of oneslot's values on it are those of the moment of this call, so that
    * received = ended + receiving + queued + running + sending holds on every page. It is made a few milliseconds at a time.
    */
-  render(): Promise<Buffer>;
+  render(): Promise<readonly Buffer[]>;
 }
 
 /** Gauges of prom-client's that are called as counters are; those by type beside them say the same. */
@@ -88,7 +88,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
   };
 }
 
-async function textOf(families: readonly Pieces[], last: string): Promise<Buffer> {
+async function textOf(families: readonly Pieces[], last: string): Promise<readonly Buffer[]> {
   const made: Buffer[] = [];
   let text = '';
   let turnEndsMs = performance.now() + TURN_MS;
@@ -102,7 +102,7 @@ async function textOf(families: readonly Pieces[], last: string): Promise<Buffer
       turnEndsMs = performance.now() + TURN_MS;
     }
   }
-  return Buffer.concat([...made, Buffer.from(text), Buffer.from(last)]);
+  return [...made, Buffer.from(text), Buffer.from(last)];
 }
 
 /** @param rest told of what is shown otherwise; undefined where the snapshot fails */

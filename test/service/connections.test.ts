@@ -184,7 +184,8 @@ test('with every connection busy, probes are answered and predictions are refuse
   await until(async () => {
     // The connections by which this test looks at the server count too, and one of these may have had to go for them.
     for (const [i, { isClosed }] of busy.entries()) if (isClosed) busy[i] = await ask();
-    return (await oneslot.metric('oneslot_demand')) === 8;
+    // An idle one of the test's own may be closed for a new one just as it is used.
+    return (await oneslot.metric('oneslot_demand').catch(() => undefined)) === 8;
   });
   for (let i = 0; i < 20; i++) {
     using probe = await RawConnection.open(oneslot.url);

@@ -85,9 +85,9 @@ test('the books close on every page, though predictions move while it is made', 
   for (let scrape = 0; scrape < 100; scrape++) {
     queueMicrotask(() => stepInMicrotasks(books, 300));
     const before = books.steps;
-    const text = (await metrics.render()).toString();
+    const text = Buffer.concat(await metrics.render()).toString();
     expect(books.steps).toBeGreaterThan(before);
-    expectClosed(readMetricsPage(text.toString()));
+    expectClosed(readMetricsPage(text));
   }
 });
 
@@ -101,7 +101,8 @@ test('the books close on pages that are made at the same time, with turns of the
   stepInTurns(200);
   for (let round = 0; round < 20; round++) {
     const pages = [metrics.render(), Promise.resolve().then(() => metrics.render()), metrics.render()];
-    for (const text of await Promise.all(pages)) expectClosed(readMetricsPage(text.toString()));
+    for (const text of await Promise.all(pages))
+      expectClosed(readMetricsPage(Buffer.concat(text).toString()));
     await new Promise((resolve) => setImmediate(resolve));
   }
   expect(books.steps).toBeGreaterThan(400);
@@ -111,12 +112,12 @@ test('a page shows the moment at which it was asked for', async () => {
   const { books, metrics } = busyServer();
   for (let step = 0; step < 100; step++) books.step();
   const received = sampleValue(
-    readMetricsPage((await metrics.render()).toString()),
+    readMetricsPage(Buffer.concat(await metrics.render()).toString()),
     'oneslot_predictions_received_total',
   );
   const asked = metrics.render();
   for (let step = 0; step < 100; step++) books.step();
-  expect(sampleValue(readMetricsPage((await asked).toString()), 'oneslot_predictions_received_total')).toBe(
-    received,
-  );
+  expect(
+    sampleValue(readMetricsPage(Buffer.concat(await asked).toString()), 'oneslot_predictions_received_total'),
+  ).toBe(received);
 });

@@ -46,7 +46,7 @@ test('the buckets in docs/metrics.md are those of the code', () => {
 
 test('the page carries every defined metric, with its type', async () => {
   const metrics = createMetrics({ snapshot: () => snapshotOf(), models: [] });
-  const page = readMetricsPage((await metrics.render()).toString());
+  const page = readMetricsPage(Buffer.concat(await metrics.render()).toString());
   const shown = page.families.filter(({ name }) => name.startsWith('oneslot_'));
   expect(sorted(shown.map(({ name, type }) => [name, type]))).toEqual(
     sorted(definitions.map(({ name, type }) => [name, type])),

@@ -24,7 +24,7 @@ function metricsOf(options: Partial<MetricsOptions> = {}): Metrics {
 }
 
 async function pageOf(metrics: Metrics): Promise<MetricsPage> {
-  const page = readMetricsPage((await metrics.render()).toString());
+  const page = readMetricsPage(Buffer.concat(await metrics.render()).toString());
   expect(page.problems).toEqual([]);
   return page;
 }
